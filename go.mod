@@ -8,3 +8,5 @@ require (
 	go.uber.org/zap v1.26.0
 	golang.org/x/sync v0.1.0
 )
+
+require go.uber.org/multierr v1.10.0 // indirect
