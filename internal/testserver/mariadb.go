@@ -1,0 +1,23 @@
+package testserver
+
+import (
+	"path/filepath"
+	"strconv"
+)
+
+// MariaDB starts a MariaDB. The database "test" is open to the user "root"
+// without a password: root@tcp(ADDR)/test.
+func MariaDB(tb TB) *Server {
+	tb.Helper()
+	install := find(tb, "mariadb-install-db", "mariadb-server")
+	path := find(tb, "mariadbd", "mariadb-server")
+	dir := folder(tb, "mariadb", "mysql")
+	data := filepath.Join(dir, "data")
+	run(tb, "mysql", install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal")
+	addr, port := freePort(tb)
+	return start(tb, &Server{
+		Addr: addr, path: path, user: "mysql",
+		args: []string{"--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
+			"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid")},
+	})
+}

@@ -1,0 +1,29 @@
+package testserver
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strconv"
+)
+
+// Postgres starts a PostgreSQL with durability as in production. The database
+// "postgres" is open to the user "postgres" without a password:
+// postgres://postgres@ADDR/postgres.
+func Postgres(tb TB) *Server {
+	tb.Helper()
+	const bin = "/usr/lib/postgresql/*/bin"
+	initdb := find(tb, "initdb", "postgresql", bin)
+	path := find(tb, "postgres", "postgresql", bin)
+	data := filepath.Join(folder(tb, "postgres", "postgres"), "data")
+	run(tb, "postgres", initdb, "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C")
+	addr, port := freePort(tb)
+	s := &Server{
+		Addr: addr, path: path, user: "postgres",
+		args: []string{"-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", ""},
+	}
+	// The port is open before the server takes queries.
+	if ready, err := exec.LookPath(filepath.Join(filepath.Dir(initdb), "pg_isready")); err == nil {
+		s.ready = func() error { return exec.Command(ready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port)).Run() }
+	}
+	return start(tb, s)
+}

@@ -1,0 +1,204 @@
+// Package testserver starts the real servers that tests talk to: memcached,
+// Redis, PostgreSQL, MariaDB and slapd.
+//
+// Each is a process of its own on a free loopback port, with its data in a
+// temporary folder, and is gone when the test ends. A program that is not
+// installed skips the test with a line that says what to install; where
+// CI=true it fails the test instead. The process may be frozen, killed and
+// started again in mid-test, which is what most callers are here for.
+package testserver
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// TB is the part of testing.TB that is used.
+type TB interface {
+	Helper()
+	Logf(format string, args ...any)
+	Skipf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Cleanup(func())
+}
+
+// patience bounds how long a server may take to answer or to end. A loaded
+// machine may take seconds; a sound one is done in a fraction of one.
+const patience = 60 * time.Second
+
+// A Server is one running process.
+type Server struct {
+	// Addr is its host:port.
+	Addr string
+
+	tb    TB
+	path  string
+	args  []string
+	user  string // "" runs it as the test's own user
+	ready func() error
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	output *bytes.Buffer
+	exited chan struct{}
+}
+
+// start runs the program and waits until ready returns nil; a nil ready waits
+// for Addr to accept connections.
+func start(tb TB, s *Server) *Server {
+	tb.Helper()
+	s.tb = tb
+	if s.ready == nil {
+		s.ready = func() error {
+			c, err := net.DialTimeout("tcp", s.Addr, time.Second)
+			if err != nil {
+				return err
+			}
+			return c.Close()
+		}
+	}
+	tb.Cleanup(s.Kill)
+	s.Start()
+	return s
+}
+
+// Start starts the server again, on the same address, after Kill.
+func (s *Server) Start() {
+	s.tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		return
+	}
+	cmd, output, exited := exec.Command(s.path, s.args...), new(bytes.Buffer), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = output, output
+	cmd.Dir = os.TempDir()
+	cmd.SysProcAttr = credentials(s.tb, s.user)
+	if err := cmd.Start(); err != nil {
+		s.tb.Fatalf("testserver: start %s: %v", s.path, err)
+	}
+	go func() { _ = cmd.Wait(); close(exited) }()
+	s.cmd, s.output, s.exited = cmd, output, exited
+
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		err := s.ready()
+		if err == nil {
+			return
+		}
+		select {
+		case <-exited:
+			s.cmd = nil
+			s.tb.Fatalf("testserver: %s ended instead of serving %s:\n%s", s.path, s.Addr, output)
+		default:
+		}
+		if time.Now().After(deadline) {
+			s.tb.Fatalf("testserver: %s does not serve %s after %v: %v", s.path, s.Addr, patience, err)
+		}
+	}
+}
+
+// Kill ends the server at once, as a crash would, and waits until it is gone.
+func (s *Server) Kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.exited
+	s.cmd = nil
+}
+
+// Freeze stops the process without ending it (SIGSTOP): the kernel goes on
+// accepting connections and bytes for it, and nothing answers. Kill and Thaw
+// work on a frozen server.
+func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig os.Signal) {
+	s.tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		s.tb.Fatalf("testserver: %s is not running", s.path)
+		return
+	}
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.tb.Fatalf("testserver: signal %v to %s: %v", sig, s.path, err)
+	}
+}
+
+// find returns the path of a program, or ends the test: skipped where the
+// package may be missing, failed where CI promised it. Servers live in
+// folders that are not on everybody's PATH.
+func find(tb TB, program, debianPackage string, folders ...string) string {
+	tb.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, folder := range append(folders, "/usr/sbin", "/usr/local/sbin", "/sbin") {
+		matches, _ := filepath.Glob(filepath.Join(folder, program))
+		for _, path := range matches {
+			if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+				return path
+			}
+		}
+	}
+	report := tb.Skipf
+	if os.Getenv("CI") == "true" {
+		report = tb.Fatalf
+	}
+	report("%s is not installed: apt-get install %s", program, debianPackage)
+	return ""
+}
+
+// freePort returns a loopback address that nothing listened on a moment ago.
+func freePort(tb TB) (addr string, port int) {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("testserver: %v", err)
+	}
+	defer l.Close()
+	port = l.Addr().(*net.TCPAddr).Port
+	return "127.0.0.1:" + strconv.Itoa(port), port
+}
+
+// folder makes a temporary folder that belongs to the server's user. The
+// test's own TempDir is closed to other users.
+func folder(tb TB, program, user string) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "testserver-"+program+"-")
+	if err != nil {
+		tb.Fatalf("testserver: %v", err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if attr := credentials(tb, user); attr != nil {
+		if err := os.Chown(dir, int(attr.Credential.Uid), int(attr.Credential.Gid)); err != nil {
+			tb.Fatalf("testserver: %v", err)
+		}
+	}
+	return dir
+}
+
+// run runs a program that prepares the server's data.
+func run(tb TB, user, path string, args ...string) {
+	tb.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.Dir = os.TempDir()
+	cmd.SysProcAttr = credentials(tb, user)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("testserver: %s: %v\n%s", fmt.Sprint(append([]string{path}, args...)), err, out)
+	}
+}
