@@ -1,0 +1,64 @@
+package syncproto
+
+import "sort"
+
+// collection is one collection in [Memory].
+type collection struct {
+	State
+	records map[string]*entry
+	log     []*entry // in ascending order of time; replaced entries stay until there are too many
+	bytes   int64
+	ids     idLog
+}
+
+type entry struct {
+	Record
+	replaced bool
+}
+
+// put adds r, whose time is not before that of any record there is.
+func (c *collection) put(r Record) {
+	if c.records == nil {
+		c.records = make(map[string]*entry)
+	}
+	if old := c.records[r.Origin]; old != nil {
+		old.replaced = true
+		c.bytes -= int64(len(old.Doc))
+	}
+	e := &entry{Record: r}
+	c.records[r.Origin] = e
+	c.log = append(c.log, e)
+	c.bytes += int64(len(r.Doc))
+	if len(c.log) > 2*len(c.records)+64 {
+		c.compact()
+	}
+}
+
+func (c *collection) compact() {
+	live := make([]*entry, 0, len(c.records))
+	for _, e := range c.log {
+		if !e.replaced {
+			live = append(live, e)
+		}
+	}
+	c.log = live
+}
+
+func (c *collection) clear() {
+	c.records, c.log, c.bytes = nil, nil, 0
+}
+
+// after lists the records that Store.Read has to give.
+func (c *collection) after(since Time, limit int) (page []Record, more bool) {
+	first := sort.Search(len(c.log), func(i int) bool { return c.log[i].Time > since })
+	for _, e := range c.log[first:] {
+		if e.replaced {
+			continue
+		}
+		if limit > 0 && len(page) >= limit && e.Time != page[len(page)-1].Time {
+			return page, true
+		}
+		page = append(page, e.Record)
+	}
+	return page, false
+}
