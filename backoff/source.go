@@ -52,7 +52,8 @@ type SourceConfig struct {
 // and never waits; one goroutine, which Close stops, reads the store.
 //
 //   - A value that was read is in force until another one is, until its Until
-//     passes, or until the source is closed.
+//     passes (a store that hangs just then can add up to Timeout), or until the
+//     source is closed.
 //   - A store that answers "no value" ends it at once (but see MinHold).
 //   - So does one that answers with a value that cannot be understood.
 //   - A store that fails or does not answer in time leaves it in force for
