@@ -1,0 +1,115 @@
+package memcachestore
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+
+	"github.com/brownout-go/brownout/backoff"
+)
+
+// extraSuffix makes the key of what a bare number of seconds cannot say.
+const extraSuffix = ":extra"
+
+// Flags of pylibmc, which the original tool used: they say what Python type
+// the bytes stand for.
+const (
+	flagPickle  = 1
+	flagInteger = 2 // int of Python 2
+	flagLong    = 4 // int of Python 3
+	flagZlib    = 8
+	flagText    = 16 // str; bool in old versions
+	numeric     = flagInteger | flagLong | flagText
+)
+
+// items is a value as memcached holds it.
+type items struct {
+	plain *memcache.Item
+	extra *memcache.Item // nil if plain says all
+}
+
+func encode(key string, v backoff.Value, now time.Time) (items, error) {
+	if err := v.ValidateAt(now); err != nil {
+		return items{}, err
+	}
+	// Whole seconds in both items, or decode would not see that they belong
+	// together.
+	if over := v.Interval % time.Second; over > 0 {
+		v.Interval += min(time.Second-over, math.MaxInt64-v.Interval)
+	}
+	plain := &memcache.Item{
+		Key:        key,
+		Value:      strconv.AppendInt(nil, int64(v.Interval/time.Second), 10),
+		Flags:      flagInteger,
+		Expiration: expiration(v.Until, now),
+	}
+	if v == (backoff.Value{Interval: v.Interval}) {
+		return items{plain: plain}, nil
+	}
+	text, err := v.MarshalJSON()
+	if err != nil {
+		return items{}, err
+	}
+	extra := &memcache.Item{Key: key + extraSuffix, Value: text, Expiration: plain.Expiration}
+	return items{plain: plain, extra: extra}, nil
+}
+
+// expiration makes memcached forget a value for the tools that know no Until,
+// a little after it, so that what knows Until does not lose the value early.
+func expiration(until, now time.Time) int32 {
+	const month = 30 * 24 * time.Hour // longer ones memcached takes for Unix times
+	switch left := until.Sub(now); {
+	case until.IsZero():
+		return 0
+	case left < month-time.Minute:
+		return int32(left/time.Second) + 2
+	default:
+		return int32(min(until.Unix()+2, 1<<31-1))
+	}
+}
+
+// decode reads what the two keys hold; nil is a key that holds nothing.
+func decode(plain, extra *memcache.Item, now time.Time) (backoff.Value, error) {
+	if plain == nil {
+		return backoff.Value{}, backoff.ErrNotSet
+	}
+	v, err := decodePlain(plain)
+	if err != nil || extra == nil {
+		return v, err
+	}
+	var w backoff.Value
+	if err := w.UnmarshalJSON(extra.Value); err != nil {
+		return backoff.Value{}, fmt.Errorf("key %s: %w", extra.Key, err)
+	}
+	if w.Interval != v.Interval {
+		return v, nil // a tool that knows only the number has set another one
+	}
+	if w.ExpiredAt(now) {
+		return backoff.Value{}, backoff.ErrNotSet
+	}
+	return w, nil
+}
+
+func decodePlain(item *memcache.Item) (v backoff.Value, err error) {
+	switch {
+	case item.Flags&flagPickle != 0:
+		// Unpickling runs what whoever can write to memcached wants run.
+		err = fmt.Errorf("flags %d, a Python pickle, which is never read: set a whole number: %w", item.Flags, backoff.ErrCorrupt)
+	case item.Flags&flagZlib != 0:
+		err = fmt.Errorf("flags %d, compressed, which a number never is: %w", item.Flags, backoff.ErrCorrupt)
+	case item.Flags&^numeric != 0:
+		err = fmt.Errorf("flags %d, which nothing known writes: %w", item.Flags, backoff.ErrCorrupt)
+	case bytes.HasPrefix(bytes.TrimSpace(item.Value), []byte("{")):
+		err = fmt.Errorf("%.40q is not a number of seconds: %w", item.Value, backoff.ErrCorrupt)
+	default:
+		err = v.UnmarshalText(item.Value)
+	}
+	if err != nil {
+		return backoff.Value{}, fmt.Errorf("key %s: %w", item.Key, err)
+	}
+	return v, nil
+}
