@@ -1,0 +1,96 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// Connector returns the driver that a DSN names, ready to connect, and the
+// dialect it speaks:
+//
+//	sqlite:appsync.db            a file, relative to the working directory
+//	sqlite:/var/lib/appsync.db   an absolute path
+//
+// A SQLite DSN may end with the parameters of modernc.org/sqlite, such as
+// ?_pragma=synchronous(NORMAL). Unless it says otherwise, connections use the
+// write-ahead log with synchronous(FULL), and transactions are immediate. There
+// is no :memory: database here, since each connection would have its own:
+// [syncproto.Memory] is the store for that.
+//
+// Wrap the connector to guard or to break the connections to the database.
+func Connector(dsn string) (driver.Connector, Dialect, error) {
+	scheme, rest, _ := strings.Cut(dsn, ":")
+	switch scheme {
+	case "sqlite":
+		name, err := sqliteName(rest)
+		if err != nil {
+			return nil, 0, err
+		}
+		return sqliteConnector(name), SQLite, nil
+	}
+	return nil, 0, fmt.Errorf("sqlstore: DSN of %q: want sqlite:FILE", scheme)
+}
+
+// sqliteName returns the file and its parameters as the driver wants them.
+func sqliteName(rest string) (string, error) {
+	path, query, _ := strings.Cut(rest, "?")
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return "", fmt.Errorf("sqlstore: DSN: %w", err)
+	}
+	if path == "" || strings.Contains(path, ":memory:") || params.Get("mode") == "memory" {
+		return "", fmt.Errorf("sqlstore: DSN sqlite:%s: name a file; syncproto.Memory is the store without one", path)
+	}
+	path = strings.TrimPrefix(path, "//") // sqlite:///var/lib/appsync.db
+	pragma := func(name, value string) {
+		for _, p := range params["_pragma"] {
+			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(p)), name) {
+				return
+			}
+		}
+		params.Add("_pragma", name+"("+value+")")
+	}
+	pragma("journal_mode", "WAL")
+	pragma("synchronous", "FULL")
+	// What a busy database makes wait here does not listen to contexts; the
+	// store itself waits longer.
+	pragma("busy_timeout", "50")
+	// A log that a long read let grow is cut when it is next used up.
+	pragma("journal_size_limit", "67108864")
+	if !params.Has("_txlock") {
+		params.Set("_txlock", "immediate")
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + params.Encode(), nil
+}
+
+// sqliteConnector is the name of a database for the SQLite driver.
+type sqliteConnector string
+
+// Connect implements driver.Connector.
+func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return c.Driver().Open(string(c))
+}
+
+// Driver implements driver.Connector.
+func (c sqliteConnector) Driver() driver.Driver { return new(sqlite.Driver) }
+
+// limit sets what Open's databases may keep open. With SQLite a connection is a
+// file and a cache of two megabytes: keeping them is cheap, making them is not.
+func limit(db *sql.DB, d Dialect) {
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	switch d {
+	case SQLite:
+		db.SetMaxOpenConns(64)
+		db.SetMaxIdleConns(64)
+	}
+}

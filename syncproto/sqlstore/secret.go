@@ -1,0 +1,25 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+)
+
+// Secret returns 32 random bytes that are made at the first call and kept in
+// the database: a key to sign sessions with, the same after a restart and in
+// every server that shares the database. Whoever can read the database can sign
+// sessions.
+func (s *Store) Secret(ctx context.Context) ([]byte, error) {
+	const name = "sessions"
+	var secret []byte
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		fresh := make([]byte, 32)
+		rand.Read(fresh) // never fails
+		if _, err := tx.ExecContext(ctx, s.queries.createSecret, name, fresh); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, s.queries.secret, name).Scan(&secret)
+	})
+	return secret, wrap(ctx, "secret", err)
+}

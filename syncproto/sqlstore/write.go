@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// Write implements [syncproto.Store] with one transaction, which is repeated
+// when the database gave way to another one, until the context ends, or for
+// half a minute.
+func (s *Store) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	if w.Delete != nil {
+		w.Apps, w.IfUnmodifiedSince = nil, nil
+	}
+	for {
+		var res syncproto.Result
+		err := s.transact(ctx, func(tx *sql.Tx) (err error) {
+			res, err = s.write(ctx, tx, key, w)
+			return err
+		})
+		var wait waitError
+		var quota *syncproto.QuotaError
+		switch {
+		case err == nil:
+			return res, nil
+		case errors.As(err, &wait):
+			if !sleep(ctx, time.Duration(wait)) {
+				return syncproto.Result{}, wrap(ctx, "write", ctx.Err())
+			}
+		case errors.Is(err, syncproto.ErrConflict), errors.As(err, &quota):
+			return res, err
+		default:
+			return syncproto.Result{}, wrap(ctx, "write", err)
+		}
+	}
+}
+
+// waitError rolls a transaction back because the collection has used up the
+// current tick: see [syncproto.NextTime].
+type waitError time.Duration
+
+func (waitError) Error() string { return "the clock has to move on" }
+
+func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	c, err := s.open(ctx, tx, key)
+	if err != nil {
+		return syncproto.Result{}, err
+	}
+	res := syncproto.Result{Time: c.Last, Previous: c.Last, UUID: c.UUID}
+
+	if w.ID != "" && c.ids > 0 {
+		err := tx.QueryRowContext(ctx, s.queries.findID, key.User, key.Collection, []byte(w.ID)).Scan(&res.Time)
+		if err == nil {
+			res.Replayed = true
+			return res, nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return res, err
+		}
+	}
+	if since := w.IfUnmodifiedSince; since != nil && c.Last != 0 && c.Last > *since {
+		return res, syncproto.ErrConflict
+	}
+	if w.Delete != nil && c.Deleted != nil || w.Delete == nil && len(w.Apps) == 0 && c.exists {
+		if w.ID == "" {
+			return res, nil
+		}
+		return res, s.finish(ctx, tx, c, w.ID)
+	}
+
+	apps, bytes := c.apps, c.bytes
+	if w.Delete != nil {
+		c.apps, c.bytes = 0, 0
+	} else if err := s.count(ctx, tx, c, w.Apps); err != nil {
+		return res, err
+	}
+	if err := s.checkQuota(ctx, tx, c, w.Quota, c.apps-apps, c.bytes-bytes); err != nil {
+		return res, err
+	}
+	if w.Delete != nil || len(w.Apps) > 0 {
+		t, wait := syncproto.NextTime(c.Last, time.Now())
+		if wait > 0 {
+			return res, waitError(wait)
+		}
+		c.Last = t
+	}
+	if w.Delete != nil {
+		if _, err := tx.ExecContext(ctx, s.queries.clear, key.User, key.Collection); err != nil {
+			return res, err
+		}
+		c.UUID, c.Deleted = "", w.Delete
+	} else {
+		if c.UUID == "" {
+			c.UUID = syncproto.NewUUID()
+		}
+		c.Deleted = nil
+		err := s.put(ctx, tx, key, len(w.Apps), func(i int) syncproto.Record {
+			return syncproto.Record{Time: c.Last, App: w.Apps[i]}
+		})
+		if err != nil {
+			return res, err
+		}
+	}
+	res.Time, res.UUID = c.Last, c.UUID
+	return res, s.finish(ctx, tx, c, w.ID)
+}
+
+// finish remembers the ID, if there is one, and stores the collection.
+func (s *Store) finish(ctx context.Context, tx *sql.Tx, c *collection, id string) error {
+	if id != "" {
+		if err := s.remember(ctx, tx, c, id); err != nil {
+			return err
+		}
+	}
+	return s.save(ctx, tx, c)
+}
+
+// put adds records, or replaces those of the same origin.
+func (s *Store) put(ctx context.Context, tx *sql.Tx, key syncproto.Key, n int, record func(int) syncproto.Record) error {
+	return inBatches(n, func(batch, from, to int) error {
+		args := make([]any, 0, 5*(to-from))
+		for i := from; i < to; i++ {
+			r := record(i)
+			args = append(args, key.User, key.Collection, r.Origin, int64(r.Time), []byte(r.Doc))
+		}
+		_, err := tx.ExecContext(ctx, s.queries.put[batch], args...)
+		return err
+	})
+}
