@@ -10,24 +10,23 @@ import (
 // Apply implements [syncproto.Replica].
 func (s *Store) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		c, err := s.open(ctx, tx, key)
-		if err != nil || ch.Last <= c.Last {
-			return err
-		}
-		if ch.UUID != c.UUID || ch.Deleted != nil {
-			if _, err := tx.ExecContext(ctx, s.queries.clear, key.User, key.Collection); err != nil {
-				return err
-			}
-			c.apps, c.bytes = 0, 0
-		}
 		apps := make([]syncproto.App, len(ch.Records))
 		for i, r := range ch.Records {
 			apps[i] = r.App
 		}
+		c, err := s.open(ctx, tx, key, apps)
+		if err != nil || ch.Last <= c.Last {
+			return err
+		}
+		if ch.UUID != c.UUID || ch.Deleted != nil {
+			if err := s.clear(ctx, tx, c); err != nil {
+				return err
+			}
+		}
 		if err := s.count(ctx, tx, c, apps); err != nil {
 			return err
 		}
-		err = s.put(ctx, tx, key, len(ch.Records), func(i int) syncproto.Record { return ch.Records[i] })
+		err = s.put(ctx, tx, c, len(ch.Records), func(i int) syncproto.Record { return ch.Records[i] })
 		if err != nil {
 			return err
 		}

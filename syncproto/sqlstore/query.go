@@ -12,12 +12,13 @@ var batches = [...]int{100, 10, 1}
 
 // queries are the statements of a store, written for its database.
 type queries struct {
-	state, open          string
+	state, open, openOne string
 	cutoff, more, page   string
 	findID, addID        string
 	forgetIDs            string
 	total                string
-	save, clear          string
+	create, update       string
+	clear, replace       string
 	held, put            [len(batches)]string
 	users, collections   string
 	purge                [3]string
@@ -29,6 +30,8 @@ func newQueries(d *dialect) *queries {
 	q := &queries{
 		state: "SELECT uuid, last, deleted FROM sync_collections" + of,
 		open:  "SELECT uuid, last, deleted, apps, bytes, ids FROM sync_collections" + of,
+		openOne: "SELECT uuid, last, deleted, apps, bytes, ids, (SELECT LENGTH(r.doc) FROM sync_records r" +
+			" WHERE r.account = c.account AND r.collection = c.collection AND r.origin = ?) FROM sync_collections c" + of,
 
 		// The time of the last record of a page, so that a write is not cut.
 		cutoff: "SELECT written FROM sync_records" + of + " AND written > ? ORDER BY written LIMIT 1 OFFSET ?",
@@ -41,9 +44,10 @@ func newQueries(d *dialect) *queries {
 
 		total: "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM sync_collections WHERE account = ?",
 
-		save: "INSERT INTO sync_collections (account, collection, uuid, last, deleted, apps, bytes, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" +
-			d.upsert([]string{"account", "collection"}, []string{"uuid", "last", "deleted", "apps", "bytes", "ids"}),
-		clear: "DELETE FROM sync_records" + of,
+		create:  "INSERT INTO sync_collections (uuid, last, deleted, apps, bytes, ids, account, collection) VALUES (" + list("?", 8) + ")",
+		update:  "UPDATE sync_collections SET uuid = ?, last = ?, deleted = ?, apps = ?, bytes = ?, ids = ?" + of,
+		clear:   "DELETE FROM sync_records" + of,
+		replace: "UPDATE sync_records SET written = ?, doc = ?" + of + " AND origin = ?",
 
 		users:       "SELECT DISTINCT account FROM sync_collections WHERE account > ? ORDER BY account LIMIT ?",
 		collections: "SELECT collection, uuid, last, deleted, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection",
@@ -71,8 +75,8 @@ func newQueries(d *dialect) *queries {
 // each calls f with every statement.
 func (q *queries) each(f func(*string)) {
 	for _, s := range []*string{
-		&q.state, &q.open, &q.cutoff, &q.more, &q.page, &q.findID, &q.addID, &q.forgetIDs,
-		&q.total, &q.save, &q.clear, &q.users, &q.collections, &q.secret, &q.createSecret,
+		&q.state, &q.open, &q.openOne, &q.cutoff, &q.more, &q.page, &q.findID, &q.addID, &q.forgetIDs,
+		&q.total, &q.create, &q.update, &q.clear, &q.replace, &q.users, &q.collections, &q.secret, &q.createSecret,
 	} {
 		f(s)
 	}

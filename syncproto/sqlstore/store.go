@@ -83,23 +83,22 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // State implements [syncproto.Store] with one query by primary key.
 func (s *Store) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
-	st, err := scanState(s.db.QueryRowContext(ctx, s.queries.state, key.User, key.Collection))
+	st, _, err := scanState(s.db.QueryRowContext(ctx, s.queries.state, key.User, key.Collection))
 	return st, wrap(ctx, "state", err)
 }
 
 // scanState reads a row that begins with uuid, last and deleted. No row is the
 // zero State.
-func scanState(row interface{ Scan(...any) error }, rest ...any) (syncproto.State, error) {
-	var st syncproto.State
+func scanState(row *sql.Row, rest ...any) (st syncproto.State, found bool, err error) {
 	var deleted []byte
-	err := row.Scan(append([]any{&st.UUID, &st.Last, &deleted}, rest...)...)
+	err = row.Scan(append([]any{&st.UUID, &st.Last, &deleted}, rest...)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return syncproto.State{}, nil
+		return syncproto.State{}, false, nil
 	}
 	if err == nil {
 		st.Deleted, err = decodeDeletion(deleted)
 	}
-	return st, err
+	return st, true, err
 }
 
 // wrap names the operation that failed, and makes the error the context's if

@@ -46,7 +46,7 @@ type waitError time.Duration
 func (waitError) Error() string { return "the clock has to move on" }
 
 func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
-	c, err := s.open(ctx, tx, key)
+	c, err := s.open(ctx, tx, key, w.Apps)
 	if err != nil {
 		return syncproto.Result{}, err
 	}
@@ -65,7 +65,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w sync
 	if since := w.IfUnmodifiedSince; since != nil && c.Last != 0 && c.Last > *since {
 		return res, syncproto.ErrConflict
 	}
-	if w.Delete != nil && c.Deleted != nil || w.Delete == nil && len(w.Apps) == 0 && c.exists {
+	if w.Delete != nil && c.Deleted != nil || w.Delete == nil && len(w.Apps) == 0 && (c.UUID != "" || c.Deleted != nil) {
 		if w.ID == "" {
 			return res, nil
 		}
@@ -89,7 +89,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w sync
 		c.Last = t
 	}
 	if w.Delete != nil {
-		if _, err := tx.ExecContext(ctx, s.queries.clear, key.User, key.Collection); err != nil {
+		if err := s.clear(ctx, tx, c); err != nil {
 			return res, err
 		}
 		c.UUID, c.Deleted = "", w.Delete
@@ -98,7 +98,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w sync
 			c.UUID = syncproto.NewUUID()
 		}
 		c.Deleted = nil
-		err := s.put(ctx, tx, key, len(w.Apps), func(i int) syncproto.Record {
+		err := s.put(ctx, tx, c, len(w.Apps), func(i int) syncproto.Record {
 			return syncproto.Record{Time: c.Last, App: w.Apps[i]}
 		})
 		if err != nil {
@@ -117,17 +117,4 @@ func (s *Store) finish(ctx context.Context, tx *sql.Tx, c *collection, id string
 		}
 	}
 	return s.save(ctx, tx, c)
-}
-
-// put adds records, or replaces those of the same origin.
-func (s *Store) put(ctx context.Context, tx *sql.Tx, key syncproto.Key, n int, record func(int) syncproto.Record) error {
-	return inBatches(n, func(batch, from, to int) error {
-		args := make([]any, 0, 5*(to-from))
-		for i := from; i < to; i++ {
-			r := record(i)
-			args = append(args, key.User, key.Collection, r.Origin, int64(r.Time), []byte(r.Doc))
-		}
-		_, err := tx.ExecContext(ctx, s.queries.put[batch], args...)
-		return err
-	})
 }
