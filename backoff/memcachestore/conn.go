@@ -9,7 +9,8 @@ import (
 // past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
-// own makes ctx the context of the call under way.
+// own makes ctx the context of the call under way; context.Background when
+// there is none.
 func (s *server) own(ctx context.Context) {
 	s.mu.Lock()
 	s.ctx = ctx
@@ -50,13 +51,12 @@ type conn struct {
 func (c *conn) SetDeadline(t time.Time) error {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
-	if ctx := c.server.ctx; ctx != nil {
-		if deadline, ok := ctx.Deadline(); ok && deadline.Before(t) {
-			t = deadline
-		}
-		if ctx.Err() != nil {
-			t = past
-		}
+	ctx := c.server.ctx
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(t) {
+		t = deadline
+	}
+	if ctx.Err() != nil {
+		t = past
 	}
 	return c.Conn.SetDeadline(t)
 }

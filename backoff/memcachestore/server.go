@@ -40,7 +40,7 @@ func (s selector) PickServer(string) (net.Addr, error) { return s.addr, nil }
 func (s selector) Each(f func(net.Addr) error) error   { return f(s.addr) }
 
 func newServer(a addr, timeout time.Duration, dial func(context.Context, string, string) (net.Conn, error)) *server {
-	s := &server{addr: a, timeout: timeout, dial: dial, turn: make(chan struct{}, 1)}
+	s := &server{addr: a, timeout: timeout, dial: dial, turn: make(chan struct{}, 1), ctx: context.Background()}
 	s.client = memcache.NewFromSelector(selector{a})
 	s.client.Timeout = timeout
 	s.client.MaxIdleConns = 1
@@ -107,7 +107,7 @@ func (s *server) do(ctx context.Context, op string, call func(*memcache.Client) 
 	}
 
 	s.own(ctx)
-	defer s.own(nil)
+	defer s.own(context.Background())
 	defer context.AfterFunc(ctx, func() { s.interrupt(ctx) })()
 
 	before := s.dials
