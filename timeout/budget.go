@@ -1,0 +1,20 @@
+package timeout
+
+import (
+	"context"
+	"time"
+)
+
+// WithBudget returns a context that ends after total, or with ctx if that is sooner, with an [*Error]
+// as its cause. It gives a job or a queue worker what [Limiter.Handler] gives a request: every call
+// to a [Backend] with that context, or one derived from it, takes its time from the budget. The
+// caller must call the CancelFunc when the work is done.
+func WithBudget(ctx context.Context, total time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, total, &Error{Reason: ReasonDeadline, Limit: total, Elapsed: total})
+}
+
+// Remaining returns what is left of ctx's budget, which may be negative, and whether it has one.
+func Remaining(ctx context.Context) (time.Duration, bool) {
+	deadline, ok := ctx.Deadline()
+	return time.Until(deadline), ok
+}

@@ -1,0 +1,119 @@
+package timeout
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A call is one admitted call to a backend: a slot, a breaker's permission and a limit.
+type call struct {
+	b      *Backend
+	ctx    context.Context
+	cancel context.CancelFunc // nil unless bound
+	start  time.Time
+	limit  time.Duration
+	tell   func(error) // the breaker's, or nil
+}
+
+// admit waits for a slot, asks the breaker and begins the call. Without an error, the caller
+// must call settle once for the outcome and release once when the call has really ended.
+func (b *Backend) admit(ctx context.Context) (*call, error) {
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		return nil, err
+	}
+	start := time.Now()
+	if err := b.budget(ctx, start); err != nil {
+		return nil, err
+	}
+	if !b.slots.TryAcquire(1) {
+		if err := b.queue(ctx, start); err != nil {
+			return nil, err
+		}
+	}
+	c := &call{b: b, ctx: ctx, start: time.Now()}
+	if err := b.budget(ctx, start); err != nil { // the queue may have used it up
+		b.slots.Release(1)
+		return nil, err
+	}
+	if b.config.Breaker != nil {
+		tell, err := b.config.Breaker.Allow()
+		if err != nil {
+			b.slots.Release(1)
+			return nil, b.meet(b.fail(ReasonOpen, 0, time.Since(start), err))
+		}
+		c.tell = tell
+	}
+	b.calls.Add(1)
+	b.inFlight.Add(1)
+	c.limit = b.afford(ctx, b.config.Call)
+	return c, nil
+}
+
+// budget refuses a call that would not get the time it needs.
+func (b *Backend) budget(ctx context.Context, start time.Time) error {
+	if left := b.afford(ctx, b.config.Call); left <= 0 || left < b.config.Least {
+		return b.meet(b.fail(ReasonBudget, left, time.Since(start), nil))
+	}
+	return nil
+}
+
+// queue waits for a slot.
+func (b *Backend) queue(ctx context.Context, start time.Time) error {
+	defer b.queued.Add(-1)
+	if b.queued.Add(1) > int64(b.config.Queue) {
+		return b.meet(b.fail(ReasonFull, 0, time.Since(start), nil))
+	}
+	wait := b.afford(ctx, b.config.QueueWait)
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if b.slots.Acquire(waiting, 1) == nil {
+		return nil
+	}
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		return err
+	}
+	return b.meet(b.fail(ReasonQueue, wait, time.Since(start), nil))
+}
+
+// bound gives the call a context of its own, which ends at its limit.
+func (c *call) bound() {
+	c.ctx, c.cancel = context.WithTimeoutCause(c.ctx, c.limit, c.b.fail(ReasonDeadline, c.limit, c.limit, nil))
+}
+
+// settle returns the outcome of the call as its caller sees it, tells the breaker, and ends the
+// context of the call.
+func (c *call) settle(err error) error {
+	if c.cancel != nil {
+		defer c.cancel()
+	}
+	var e *Error
+	if err != nil && c.over(err) && (!errors.As(err, &e) || e.Backend != c.b.config.Name) { // else it is counted
+		deadline, _ := c.ctx.Deadline()
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = nil // says no more than the new error does
+		}
+		err = c.b.meet(c.b.fail(ReasonDeadline, deadline.Sub(c.start), time.Since(c.start), err))
+	}
+	if c.tell != nil {
+		c.tell(err)
+	}
+	return err
+}
+
+// over reports whether the call's time is up. A client that sets deadlines of its own from a
+// context may notice a moment before the context does.
+func (c *call) over(err error) bool {
+	if c.ctx.Err() != nil {
+		return errors.Is(c.ctx.Err(), context.DeadlineExceeded)
+	}
+	deadline, ok := c.ctx.Deadline()
+	var timeout interface{ Timeout() bool }
+	return ok && !time.Now().Before(deadline) && errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// release gives the slot back.
+func (c *call) release() {
+	c.b.inFlight.Add(-1)
+	c.b.slots.Release(1)
+}

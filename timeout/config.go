@@ -1,0 +1,96 @@
+package timeout
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Defaults of [Config].
+const (
+	// DefaultTotal is the budget of a request when Config.Total is zero.
+	DefaultTotal = 5 * time.Second
+
+	// DefaultRetryAfter is what a 503 asks clients to wait when nothing else says so.
+	DefaultRetryAfter = 120 * time.Second
+
+	minGrace = 5 * time.Millisecond
+)
+
+// A Config says how long requests may take and what the answer is when they take longer.
+// The zero value is usable: five seconds, plain text, Retry-After: 120.
+type Config struct {
+	// Total is the time from the arrival of a request at the Limiter to the end of its
+	// response, reading its body and writing the response included. Zero means
+	// DefaultTotal.
+	Total time.Duration
+
+	// Grace is the last part of Total: the request's context ends this long before the
+	// 503 is sent, so that a handler that obeys its context can give a better answer.
+	// Zero means a twentieth of Total, at least 5 ms and at most half of Total. It
+	// must be less than Total.
+	Grace time.Duration
+
+	// WriteIdle is the longest time that a client may take none of the bytes that are
+	// waiting for it. Zero means no such limit; Total holds all the same. It is met
+	// within a quarter: after WriteIdle, before 1.25 WriteIdle.
+	WriteIdle time.Duration
+
+	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds,
+	// rounded up. Zero or less sends none. Nil means the RetryAfter of the
+	// error if it has one, else DefaultRetryAfter. It is called while a client waits and must
+	// not block.
+	RetryAfter func(*Error) time.Duration
+
+	// Respond writes the body of a 503, and may change its headers and its status. The
+	// headers that are always sent are set already (Cache-Control, Retry-After,
+	// X-Content-Type-Options, Connection where it applies). What it writes is sent in one
+	// piece, with its Content-Length, when it returns; Flush and Hijack are not
+	// available. It is called while a client waits, possibly at the same time as the
+	// handler of the request, and must not block. Nil means one line of plain text that
+	// reveals nothing about backends.
+	Respond func(w http.ResponseWriter, r *http.Request, err *Error)
+
+	// OnEvent is told about every request that met a limit. It is called synchronously,
+	// possibly from several goroutines, and must not block. Nil means silent.
+	OnEvent func(Event)
+}
+
+// A Limiter holds requests to a time budget. Make one with [New].
+type Limiter struct {
+	config Config // defaults filled in
+	soft   time.Duration
+	cause  *Error // of every context; immutable
+
+	inFlight  atomic.Int64
+	abandoned atomic.Int64
+	timeouts  atomic.Uint64
+	aborted   atomic.Uint64
+	gone      atomic.Uint64
+}
+
+// New returns a Limiter, or an error that says which field of the config is wrong.
+func New(c Config) (*Limiter, error) {
+	if c.Total < 0 {
+		return nil, fmt.Errorf("timeout: Config.Total is %v; it must not be negative (0 means %v)", c.Total, DefaultTotal)
+	}
+	if c.Total == 0 {
+		c.Total = DefaultTotal
+	}
+	if c.Grace < 0 || c.Grace >= c.Total {
+		return nil, fmt.Errorf("timeout: Config.Grace is %v; it must be at least 0 and less than Total, %v", c.Grace, c.Total)
+	}
+	if c.Grace == 0 {
+		c.Grace = min(max(c.Total/20, minGrace), c.Total/2)
+	}
+	if c.WriteIdle < 0 {
+		return nil, fmt.Errorf("timeout: Config.WriteIdle is %v; it must not be negative (0 means no limit)", c.WriteIdle)
+	}
+	soft := c.Total - c.Grace
+	return &Limiter{
+		config: c,
+		soft:   soft,
+		cause:  &Error{Reason: ReasonDeadline, Limit: soft, Elapsed: soft},
+	}, nil
+}

@@ -1,0 +1,75 @@
+package timeout
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"time"
+)
+
+// Connector returns a driver.Connector for sql.OpenDB whose connections are limited by the backend.
+// Connecting takes at most BackendConfig.Dial. Each statement, and each begin, prepare and ping, is a
+// call: admitted, at most BackendConfig.Call long, its slot taken until it returns, and for a
+// query until its rows are closed. A transaction is not a call, its statements are; its commit
+// or rollback is never refused, only limited in time. A goroutine that runs a statement while
+// it reads the rows of another takes two slots.
+//
+// The optional interfaces of the driver are kept, also its own converters of arguments. A
+// connection on which a limit was met is not used again.
+//
+// The driver must honour the contexts of its methods, as those for PostgreSQL, MySQL and SQLite
+// do. What a driver does without a context is not interrupted: with go-sql-driver/mysql
+// that is commit and rollback, which [Backend.DialContext] limits.
+func (b *Backend) Connector(next driver.Connector) driver.Connector {
+	return &connector{b, next}
+}
+
+type connector struct {
+	b    *Backend
+	next driver.Connector
+}
+
+func (c *connector) Driver() driver.Driver { return c.next.Driver() }
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	start := time.Now()
+	limit := c.b.afford(ctx, c.b.config.Dial)
+	if limit <= 0 {
+		if err := ctx.Err(); errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		return nil, c.b.meet(c.b.fail(ReasonBudget, limit, 0, nil))
+	}
+	dialing, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := c.next.Connect(dialing)
+	if err != nil {
+		var e *Error
+		elapsed := time.Since(start)
+		if (elapsed >= limit || errors.Is(dialing.Err(), context.DeadlineExceeded)) && !errors.As(err, &e) {
+			err = c.b.meet(c.b.fail(ReasonDial, limit, elapsed, err))
+		}
+		return nil, err
+	}
+	return &sqlConn{b: c.b, Conn: conn}, nil
+}
+
+// Close closes next, if it can be closed.
+func (c *connector) Close() error {
+	if closer, ok := c.next.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// run makes one call to the database that has ended when fn returns.
+func (b *Backend) run(ctx context.Context, fn func(context.Context) error) error {
+	c, err := b.admit(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.release()
+	c.bound()
+	return c.settle(fn(c.ctx))
+}

@@ -1,0 +1,201 @@
+package timeout
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// Handler returns next with a time budget around it.
+//
+// A request that is not answered when Config.Total has passed is answered 503 by a timer. From
+// then on nothing the handler writes reaches the client; its writes return an [*Error]. A
+// response that has begun by then is cut off: HTTP/1 connections are closed, HTTP/2 streams
+// reset, and the handler's goroutine ends in a panic with [http.ErrAbortHandler] so that middleware
+// outside sees it too. A hijacked connection is left alone.
+//
+// A handler that reads a request body which does not come gets os.ErrDeadlineExceeded
+// from its read at the deadline. If the client left before the answer was due, none is sent.
+//
+// Differences from http.TimeoutHandler:
+//
+//   - The response is not held back, so memory use does not depend on its size, Flush
+//     works, and time to first byte is the handler's.
+//   - On HTTP/1 the handler runs on the goroutine of the connection. Panics keep their
+//     stacks, also after the deadline. ServeHTTP returns when the handler does, so that
+//     limits outside count what really runs, and the connection is closed after a 503.
+//   - On HTTP/2 the handler has a goroutine of its own, because a stream ends
+//     when ServeHTTP returns and a 503 without an end would keep the client waiting. A panic
+//     there is raised again with its first stack in its text.
+//   - Hijack, ReadFrom (sendfile) and all of [http.ResponseController] work.
+//   - Informational responses pass when they are written.
+//   - The 503 has Retry-After, Cache-Control: no-store, a Content-Type and a Content-Length.
+//   - The request's context ends Config.Grace earlier, with an [*Error] as its cause.
+//
+// Differences from the bare handler: write deadlines of the connection are set by the Limiter
+// during the response, so that http.Server.WriteTimeout does not apply. The ResponseWriter
+// always has Flush, Hijack, Push and ReadFrom methods; they report
+// http.ErrNotSupported, or do without, where the server's writer lacks them. Headers that the handler
+// set and did not send are dropped from a 503; those set by middleware outside are kept.
+//
+// Limiters nest; the tighter one answers. A Limiter may be shared by any number of handlers.
+func (l *Limiter) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g := &gate{l: l, w: w, rc: *http.NewResponseController(w), r: r, start: time.Now()}
+		g.changed.L = &g.mu
+		g.hard = g.start.Add(l.config.Total)
+
+		ctx, cancel := context.WithDeadlineCause(r.Context(), g.start.Add(l.soft), l.cause)
+		g.ctx = requestContext{ctx, g}
+		inner := r.WithContext(&g.ctx)
+		if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+			g.body = &body{ReadCloser: r.Body}
+			inner.Body = g.body
+		}
+		l.inFlight.Add(1)
+		if r.ProtoMajor == 1 {
+			g.inline(next, inner, cancel)
+		} else {
+			g.beside(next, inner, cancel)
+		}
+	})
+}
+
+// inline runs the handler on this goroutine.
+func (g *gate) inline(next http.Handler, inner *http.Request, cancel context.CancelFunc) {
+	g.timer = time.AfterFunc(g.l.config.Total, g.expire)
+	panicking := true
+	defer func() {
+		end := g.finish(panicking)
+		g.timer.Stop()
+		g.done(end)
+		// What the handler learned about the request is the server's to clean up.
+		g.r.MultipartForm, g.r.Pattern = inner.MultipartForm, inner.Pattern
+		cancel()
+		switch {
+		case panicking:
+			if end == expired || end == aborted {
+				g.l.emit(Event{Kind: KindPanic, Method: g.r.Method, Path: g.r.URL.Path, Stack: debug.Stack()})
+			}
+		case end == aborted:
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	next.ServeHTTP(g, inner)
+	panicking = false
+}
+
+// beside runs the handler on a goroutine of its own, and returns when it does or when the
+// deadline has answered for it.
+func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.CancelFunc) {
+	g.ended = make(chan struct{})
+	returned := make(chan *crash, 1)
+	g.timer = time.AfterFunc(g.l.config.Total, g.expire)
+	go func() {
+		var c *crash
+		panicking := true
+		defer func() {
+			if panicking {
+				c = &crash{recover(), debug.Stack()}
+			}
+			end := g.finish(panicking)
+			g.timer.Stop()
+			g.done(end)
+			cancel()
+			if end == expired || end == aborted {
+				if inner.MultipartForm != nil {
+					inner.MultipartForm.RemoveAll()
+				}
+				if c != nil && c.value != http.ErrAbortHandler {
+					g.l.panicked(g.r, c.value, c.stack)
+				}
+			}
+			returned <- c
+		}()
+		next.ServeHTTP(g, inner)
+		panicking = false
+	}()
+
+	var c *crash
+	select {
+	case c = <-returned:
+	case <-g.ended:
+	}
+	g.mu.Lock()
+	end := g.phase
+	g.mu.Unlock()
+	switch {
+	case end == aborted:
+		panic(http.ErrAbortHandler)
+	case end == expired:
+	case c != nil && c.value == http.ErrAbortHandler:
+		panic(http.ErrAbortHandler)
+	case c != nil:
+		panic(c)
+	default:
+		g.r.MultipartForm, g.r.Pattern = inner.MultipartForm, inner.Pattern
+	}
+}
+
+// done keeps the books when a handler has returned.
+func (g *gate) done(end phase) {
+	g.l.inFlight.Add(-1)
+	switch end {
+	case expired, aborted:
+		g.l.abandoned.Add(-1)
+	default:
+		if g.gone() && end != hijacked {
+			g.l.gone.Add(1)
+			g.l.emit(Event{
+				Kind: KindGone, Elapsed: time.Since(g.start),
+				Method: g.r.Method, Path: g.r.URL.Path, Err: g.r.Context().Err(),
+			})
+		}
+	}
+}
+
+// A crash is a panic that changed goroutines.
+type crash struct {
+	value any
+	stack []byte
+}
+
+func (c *crash) Error() string { return fmt.Sprintf("%v\n\n%s", c.value, c.stack) }
+
+func (c *crash) Unwrap() error {
+	err, _ := c.value.(error)
+	return err
+}
+
+// panicked reports a panic that nobody is left to receive, the way the server would have.
+func (l *Limiter) panicked(r *http.Request, value any, stack []byte) {
+	l.emit(Event{Kind: KindPanic, Method: r.Method, Path: r.URL.Path, Panic: value, Stack: stack})
+	logf := log.Printf
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
+		logf = s.ErrorLog.Printf
+	}
+	logf("timeout: panic serving %v after its deadline: %v\n%s", r.RemoteAddr, value, stack)
+}
+
+// Stats are counts of a [Limiter].
+type Stats struct {
+	InFlight  int64  // handlers running now, abandoned ones included
+	Abandoned int64  // of these, running although their clients have been answered
+	Timeouts  uint64 // requests answered 503 by the deadline
+	Aborted   uint64 // responses cut off
+	Gone      uint64 // requests whose clients left first
+}
+
+// Stats returns the counts as they are now. It may be called at any time.
+func (l *Limiter) Stats() Stats {
+	return Stats{
+		InFlight:  l.inFlight.Load(),
+		Abandoned: l.abandoned.Load(),
+		Timeouts:  l.timeouts.Load(),
+		Aborted:   l.aborted.Load(),
+		Gone:      l.gone.Load(),
+	}
+}

@@ -1,0 +1,136 @@
+package timeout
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Transport returns a RoundTripper that sends requests with next, http.DefaultTransport if nil, as
+// calls to the backend. A call must have response headers within BackendConfig.Call, connecting
+// included; after that the body may not be silent for longer than BackendConfig.Idle. The budget of the request's
+// context holds to the end of the body. The slot is taken until the body is closed or read
+// to its end, so the body must be closed, as always.
+//
+// A limit that is met gives an [*Error], inside the *url.Error of http.Client. The breaker
+// is told of errors, not of status codes. The body of a 101 response stays an
+// io.ReadWriteCloser and has no limits.
+//
+// next must honour the context of its requests, as http.Transport does.
+func (b *Backend) Transport(next http.RoundTripper) http.RoundTripper {
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	return &transport{b, next}
+}
+
+type transport struct {
+	b    *Backend
+	next http.RoundTripper
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	c, err := t.b.admit(r.Context())
+	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	x := &exchange{call: c, cancel: cancel}
+	x.timer = time.AfterFunc(c.limit, func() { x.expire(ReasonDeadline, c.limit) })
+	resp, err := t.next.RoundTrip(r.WithContext(ctx))
+	x.timer.Stop()
+	if err != nil {
+		return nil, x.end(err)
+	}
+	idle := t.b.config.Idle
+	if idle == 0 {
+		idle = t.b.config.Call
+	}
+	if resp.Body == nil || resp.Body == http.NoBody {
+		x.end(nil)
+		return resp, nil
+	}
+	switch body := resp.Body.(type) {
+	case io.ReadWriteCloser:
+		resp.Body = &upgraded{body, x}
+	default:
+		resp.Body = &responseBody{body, x, idle}
+	}
+	return resp, nil
+}
+
+// An exchange is a call whose end is the end of a response body.
+type exchange struct {
+	*call
+	cancel context.CancelCauseFunc // of the request
+	timer  *time.Timer
+	met    atomic.Pointer[Error]
+	once   sync.Once
+	err    error // of the call, once it has ended
+}
+
+// expire ends the request because a limit was met.
+func (x *exchange) expire(reason Reason, limit time.Duration) {
+	e := x.b.fail(reason, limit, time.Since(x.start), nil)
+	x.met.Store(e)
+	x.cancel(e)
+}
+
+// end ends the call with the outcome err, and returns what its caller sees.
+func (x *exchange) end(err error) error {
+	x.once.Do(func() {
+		x.timer.Stop()
+		if e := x.met.Load(); e != nil && err != nil {
+			err = x.b.meet(e)
+		}
+		x.err = x.settle(err)
+		x.cancel(nil)
+		x.release()
+	})
+	return x.err
+}
+
+type responseBody struct {
+	io.ReadCloser
+	x    *exchange
+	idle time.Duration
+}
+
+func (b *responseBody) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(b.idle, func() { b.x.expire(ReasonIdle, b.idle) })
+	n, err := b.ReadCloser.Read(p)
+	timer.Stop()
+	switch {
+	case err == io.EOF:
+		b.x.end(nil)
+	case err != nil:
+		if limit := b.x.end(err); limit != nil {
+			err = limit
+		}
+	}
+	return n, err
+}
+
+func (b *responseBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.x.end(nil)
+	return err
+}
+
+// upgraded is the body of a 101 response: a connection.
+type upgraded struct {
+	io.ReadWriteCloser
+	x *exchange
+}
+
+func (u *upgraded) Close() error {
+	err := u.ReadWriteCloser.Close()
+	u.x.end(nil)
+	return err
+}

@@ -1,0 +1,277 @@
+package timeout
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// What a handler sees of its response. The gate does not offer Unwrap: that would let
+// http.ResponseController reach the writer past the gate. It has the methods instead.
+var (
+	_ http.ResponseWriter = (*gate)(nil)
+	_ io.ReaderFrom       = (*gate)(nil)
+	_ io.StringWriter     = (*gate)(nil)
+	_ http.Flusher        = (*gate)(nil)
+	_ http.Hijacker       = (*gate)(nil)
+	_ http.Pusher         = (*gate)(nil)
+)
+
+// Header returns the handler's own headers. They start as a copy of what the writer had.
+func (g *gate) Header() http.Header {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.header == nil {
+		if g.phase == open || g.phase == committed {
+			g.header = g.w.Header().Clone()
+		}
+		if g.header == nil {
+			g.header = make(http.Header)
+		}
+	}
+	return g.header
+}
+
+func (g *gate) WriteHeader(code int) {
+	if code < 100 || code > 999 {
+		panic(fmt.Sprintf("invalid WriteHeader code %v", code)) // as net/http does
+	}
+	if code < 200 && code != http.StatusSwitchingProtocols {
+		g.inform(code)
+		return
+	}
+	if g.enter(true) != nil {
+		return
+	}
+	defer g.leave()
+	g.w.WriteHeader(code)
+}
+
+// inform sends an informational response. It is not the answer: the deadline can still send one,
+// with the headers that were there before.
+func (g *gate) inform(code int) {
+	if g.enter(false) != nil {
+		return
+	}
+	defer g.leave()
+	g.mu.Lock()
+	if g.phase == open {
+		if g.before == nil {
+			g.before = g.w.Header().Clone()
+		}
+		g.publish()
+	}
+	g.mu.Unlock()
+	g.w.WriteHeader(code)
+}
+
+// piece is how much the client must take within Config.WriteIdle.
+const piece = 64 << 10
+
+func (g *gate) Write(p []byte) (int, error) {
+	if g.l.config.WriteIdle == 0 || len(p) <= piece {
+		return g.write(p)
+	}
+	var done int
+	for done < len(p) {
+		n, err := g.write(p[done:min(done+piece, len(p))])
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (g *gate) write(p []byte) (int, error) {
+	if err := g.enter(true); err != nil {
+		return 0, err
+	}
+	defer g.leave()
+	n, err := g.w.Write(p)
+	return n, g.written(err)
+}
+
+func (g *gate) WriteString(s string) (int, error) {
+	if g.l.config.WriteIdle > 0 && len(s) > piece {
+		return g.Write([]byte(s))
+	}
+	if err := g.enter(true); err != nil {
+		return 0, err
+	}
+	defer g.leave()
+	n, err := io.WriteString(g.w, s)
+	return n, g.written(err)
+}
+
+// written turns the error of a write whose deadline passed into the limit that was met.
+func (g *gate) written(err error) error {
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) && (g.r.ProtoMajor == 1 || time.Now().Before(g.until)) {
+		return err // on HTTP/2 the error of a reset stream does not tell why it was reset
+	}
+	return g.stalled(err)
+}
+
+var sniffPool = sync.Pool{New: func() any { return new([512]byte) }}
+
+// ReadFrom keeps sendfile: what the writer can take from a file, it takes itself.
+func (g *gate) ReadFrom(src io.Reader) (n int64, err error) {
+	g.mu.Lock()
+	fresh := g.phase == open
+	g.mu.Unlock()
+	if fresh {
+		// The first bytes are read before the response is committed: a source that
+		// hangs can still be answered for with 503.
+		buf := sniffPool.Get().(*[512]byte)
+		defer sniffPool.Put(buf)
+		n, err = io.CopyBuffer(writerOnly{g}, io.LimitReader(src, int64(len(buf))), buf[:])
+		if err != nil || n < int64(len(buf)) {
+			return n, err
+		}
+	}
+	rf, ok := g.w.(io.ReaderFrom)
+	if !ok {
+		m, err := io.Copy(writerOnly{g}, src)
+		return n + m, err
+	}
+	if g.l.config.WriteIdle == 0 {
+		m, err := g.readFrom(rf, src)
+		return n + m, err
+	}
+	file, left := fileOf(src)
+	if file == nil {
+		// A source that is slow itself must not be held against the client, so that each
+		// write gets its own time.
+		m, err := io.Copy(writerOnly{g}, src)
+		return n + m, err
+	}
+	for {
+		part := &io.LimitedReader{R: file, N: min(piece, *left)}
+		want := part.N
+		m, err := g.readFrom(rf, part)
+		n, *left = n+m, *left-m
+		if err != nil || m < want || *left <= 0 {
+			return n, err
+		}
+	}
+}
+
+func (g *gate) readFrom(rf io.ReaderFrom, src io.Reader) (int64, error) {
+	if err := g.enter(true); err != nil {
+		return 0, err
+	}
+	defer g.leave()
+	n, err := rf.ReadFrom(src)
+	return n, g.written(err)
+}
+
+// fileOf returns the file that src reads from, if it does, and where to keep count of what may
+// still be read of it.
+func fileOf(src io.Reader) (*os.File, *int64) {
+	if limited, ok := src.(*io.LimitedReader); ok {
+		if file, ok := limited.R.(*os.File); ok {
+			return file, &limited.N
+		}
+		return nil, nil
+	}
+	if file, ok := src.(*os.File); ok {
+		all := int64(1<<63 - 1)
+		return file, &all
+	}
+	return nil, nil
+}
+
+// writerOnly hides ReadFrom from io.Copy.
+type writerOnly struct{ io.Writer }
+
+func (g *gate) Flush() { _ = g.FlushError() }
+
+// FlushError serves http.ResponseController. Like net/http's it commits a response of which
+// nothing was written yet.
+func (g *gate) FlushError() error {
+	if err := g.enter(true); err != nil {
+		return err
+	}
+	defer g.leave()
+	return g.written(g.rc.Flush())
+}
+
+func (g *gate) SetReadDeadline(deadline time.Time) error {
+	if err := g.enter(false); err != nil {
+		return err
+	}
+	defer g.leave()
+	return g.rc.SetReadDeadline(deadline)
+}
+
+// SetWriteDeadline hands the time that writes may take to the handler: WriteIdle no longer applies,
+// Total does.
+func (g *gate) SetWriteDeadline(deadline time.Time) error {
+	if err := g.enter(false); err != nil {
+		return err
+	}
+	defer g.leave()
+	g.mu.Lock()
+	g.taken = true
+	g.mu.Unlock()
+	return g.rc.SetWriteDeadline(deadline)
+}
+
+func (g *gate) EnableFullDuplex() error {
+	if err := g.enter(false); err != nil {
+		return err
+	}
+	defer g.leave()
+	return g.rc.EnableFullDuplex()
+}
+
+// Push passes to writers that can push, which today's browsers no longer accept.
+func (g *gate) Push(target string, opts *http.PushOptions) error {
+	pusher, ok := g.w.(http.Pusher)
+	if !ok {
+		return http.ErrNotSupported
+	}
+	if err := g.enter(false); err != nil {
+		return err
+	}
+	defer g.leave()
+	return pusher.Push(target, opts)
+}
+
+// Hijack gives the connection to the handler, and with it all responsibility for time.
+func (g *gate) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := g.enter(false); err != nil {
+		return nil, nil, err
+	}
+	defer g.leave()
+
+	g.mu.Lock()
+	was := g.phase
+	if was != open && was != committed { // the deadline was faster
+		err := g.err
+		g.mu.Unlock()
+		return nil, nil, err
+	}
+	g.phase = hijacked
+	g.publish()
+	g.mu.Unlock()
+
+	conn, buf, err := g.rc.Hijack()
+	if err == nil {
+		return conn, buf, nil
+	}
+	g.mu.Lock()
+	g.phase = was
+	missed := g.missed
+	g.mu.Unlock()
+	if missed {
+		g.timer.Reset(0)
+	}
+	return nil, nil, err
+}
