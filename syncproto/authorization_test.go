@@ -1,0 +1,126 @@
+package syncproto_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+func TestAuthorization(t *testing.T) {
+	s := newSite(t, syncproto.Config{})
+	ann, bob := s.device("ann@example.com"), s.device("bob@example.com")
+
+	s.do("GET", annURL, "", "Authorization", ann.auth).want(200)
+	s.do("GET", annURL, "", "Authentication", ann.auth).want(200)
+	s.do("GET", annURL, "", "Authorization", ann.auth, "Authentication", bob.auth).want(200)
+	s.do("GET", "/collections/ann@example.com/apps", "", "Authorization", ann.auth).want(200)
+	s.do("GET", annURL, "", "Authorization", strings.ReplaceAll(ann.auth, "=", "")).want(200)
+
+	parts := strings.Split(strings.TrimPrefix(ann.auth, "AppSync "), ":")
+	bobs := strings.Split(strings.TrimPrefix(bob.auth, "AppSync "), ":")
+	join := func(p ...string) string { return "AppSync " + strings.Join(p, ":") }
+	b64 := func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) }
+	s.do("GET", annURL, "", "Authorization", join(b64("any assertion"), parts[1], parts[2])).want(200)
+	for name, auth := range map[string]string{
+		"none":                        "",
+		"another scheme":              "Basic YTpi",
+		"scheme in lower case":        strings.Replace(ann.auth, "AppSync", "appsync", 1),
+		"two spaces":                  strings.Replace(ann.auth, " ", "  ", 1),
+		"two parts":                   join(parts[1], parts[2]),
+		"four parts":                  join(parts[0], parts[1], parts[2], ""),
+		"not base64":                  join(parts[0], parts[1], "%%%"),
+		"no token":                    join(parts[0], parts[1], ""),
+		"somebody else's":             bob.auth,
+		"somebody else's, renamed":    join(bobs[0], parts[1], bobs[2]),
+		"somebody else's, her name":   join(parts[0], bobs[1], parts[2]),
+		"cut token":                   join(parts[0], parts[1], parts[2][:len(parts[2])-8]),
+		"changed token":               join(parts[0], parts[1], "AAAA"+parts[2][4:]),
+		"enormous":                    join(parts[0], parts[1], strings.Repeat("A", 5000)),
+		"name with the token's start": join(parts[0], b64("ann@example.com\x01"), parts[2]),
+	} {
+		a := s.do("GET", annURL, "", "Authorization", auth).want(401)
+		if a.Body.String() != `{"status":"failed","reason":"log in first"}` {
+			t.Errorf("%s: %s: all refusals must look alike", name, a.Body)
+		}
+		noRetry(t, a)
+		s.do("POST", annURL, "[]", "Authorization", auth).want(401)
+		s.do("POST", annURL+"?delete", `{"client_id":"x"}`, "Authorization", auth).want(401)
+	}
+	s.do("GET", "/collections/ann%2540example.com/apps", "", "Authorization", ann.auth).want(401)
+}
+
+type brokenSessions struct{ syncproto.Sessions }
+
+func (brokenSessions) Check(context.Context, string, string) (syncproto.Session, error) {
+	return syncproto.Session{}, errors.New("session store: connection refused")
+}
+
+func TestSessionStoreDownIsNot401(t *testing.T) {
+	key := [][]byte{make([]byte, 32)}
+	s := newSite(t, syncproto.Config{Sessions: brokenSessions{&syncproto.SignedSessions{Keys: key}}})
+	a := s.device("ann@example.com").get("").want(503)
+	if a.Header().Get("Retry-After") == "" {
+		t.Errorf("503 without Retry-After")
+	}
+}
+
+// Whatever is done to tokens, nobody gets at what is somebody else's.
+func TestHostileTokens(t *testing.T) {
+	s := newSite(t, syncproto.Config{})
+	users := []string{"ann@example.com", "bob@example.com", "ann@example.co", "a"}
+	var good []string
+	for i, u := range users {
+		if !strings.Contains(u, "@") {
+			u = "a@a"
+			users[i] = u
+		}
+		good = append(good, s.device(u).auth)
+	}
+	rng := rand.New(rand.NewPCG(7, 7))
+	for n := range 3000 {
+		victim, thief := rng.IntN(len(users)), rng.IntN(len(users))
+		p := strings.Split(strings.TrimPrefix(good[thief], "AppSync "), ":")
+		tok, err := base64.URLEncoding.DecodeString(p[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := true
+		switch rng.IntN(4) {
+		case 0:
+			changed = false
+		case 1:
+			tok[rng.IntN(len(tok))] ^= 1 << rng.IntN(8)
+		case 2:
+			tok = tok[:rng.IntN(len(tok))]
+		case 3:
+			tok = append(tok, byte(n))
+		}
+		auth := fmt.Sprintf("AppSync %s:%s:%s", p[0], base64.URLEncoding.EncodeToString([]byte(users[victim])), base64.URLEncoding.EncodeToString(tok))
+		a := s.do("GET", "/collections/"+users[victim]+"/apps", "", "Authorization", auth)
+		if want := map[bool]int{true: 200, false: 401}[victim == thief && !changed]; a.Code != want {
+			t.Fatalf("case %d: %s with a token of %s, changed %t: %d, want %d", n, users[victim], users[thief], changed, a.Code, want)
+		}
+	}
+}
+
+func FuzzAuthorization(f *testing.F) {
+	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range []string{"", "AppSync ::", "AppSync YQ==:YW5uQGV4YW1wbGUuY29t:AAAA", "AppSync a:b", "Basic x", "AppSync \xff:\x00:="} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, auth string) {
+		s := &site{t: t, h: h}
+		if a := s.do("GET", annURL, "", "Authorization", auth); a.Code != 401 {
+			t.Fatalf("%q: %d %s, want 401: nobody has logged in", auth, a.Code, a.Body)
+		}
+	})
+}

@@ -1,0 +1,119 @@
+package syncproto
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Handler serves the protocol. Mount it at the root, or anywhere with
+// http.StripPrefix:
+//
+//	mux.Handle("/sync/", http.StripPrefix("/sync", h))
+//
+// It is safe for concurrent use, starts no goroutine and needs no closing.
+type Handler struct {
+	cfg     Config
+	writers sync.Pool // of *bufio.Writer
+}
+
+// New makes a handler. It returns an error that names the field if the
+// configuration cannot work.
+func New(c Config) (*Handler, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{cfg: c}
+	h.writers.New = func() any { return bufio.NewWriterSize(io.Discard, 16<<10) }
+	return h, nil
+}
+
+// exchange is one request on its way through the handler.
+type exchange struct {
+	*Handler
+	w     http.ResponseWriter
+	r     *http.Request
+	event Event
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{Handler: h, w: w, r: r}
+	if h.cfg.OnEvent != nil {
+		start := time.Now()
+		defer func() {
+			x.event.Elapsed = time.Since(start)
+			h.cfg.OnEvent(x.event)
+		}()
+	}
+	x.cors()
+	op, methods, serve := x.route()
+	x.event.Op = op
+	switch {
+	case serve == nil:
+		x.fail(http.StatusNotFound, "no such resource")
+	case r.Method == http.MethodOptions && len(h.cfg.Origins) > 0:
+		x.preflight(methods)
+	case !strings.Contains(" "+methods+",", " "+r.Method+","):
+		w.Header().Set("Allow", methods)
+		x.fail(http.StatusMethodNotAllowed, "the method is not allowed here")
+	default:
+		serve()
+	}
+}
+
+// route finds out what is asked for. The path is split before it is decoded,
+// so that an escaped slash stays within its segment.
+func (x *exchange) route() (op, methods string, serve func()) {
+	path := x.r.URL.EscapedPath()
+	switch path {
+	case "/verify":
+		return "login", "POST", x.login
+	case "/__heartbeat__":
+		return "heartbeat", "GET, HEAD", x.heartbeat
+	case "/__ready__":
+		return "ready", "GET, HEAD", x.ready
+	case "/info/configuration":
+		return "info", "GET", x.configuration
+	}
+	rest, ok := strings.CutPrefix(path, "/collections/")
+	if !ok {
+		return "", "", nil
+	}
+	user, name, ok := strings.Cut(rest, "/")
+	if !ok || strings.Contains(name, "/") {
+		return "", "", nil
+	}
+	key, ok := parseKey(user, name)
+	if !ok {
+		return "", "", nil
+	}
+	x.event.User, x.event.Collection = key.User, key.Collection
+	if x.r.Method == http.MethodGet {
+		return "pull", "GET, POST", func() { x.pull(key) }
+	}
+	if x.r.URL.RawQuery != "" && x.r.URL.Query().Has("delete") {
+		return "delete", "GET, POST", func() { x.delete(key) }
+	}
+	return "push", "GET, POST", func() { x.push(key) }
+}
+
+func parseKey(user, name string) (Key, bool) {
+	u, err1 := url.PathUnescape(user)
+	n, err2 := url.PathUnescape(name)
+	return Key{u, n}, err1 == nil && err2 == nil && validName(u, MaxUser) && validName(n, MaxCollection)
+}
+
+// validName says whether a store has to be able to hold s. A replacement
+// character is what a broken surrogate decodes to: two such names would be one.
+func validName(s string, most int) bool {
+	return s != "" && len(s) <= most && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+}

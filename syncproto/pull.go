@@ -1,0 +1,170 @@
+package syncproto
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// pull answers what is newer than since.
+func (x *exchange) pull(key Key) {
+	s, ok := x.authorize(key.User)
+	if !ok {
+		return
+	}
+	since, limit, bad := x.pullQuery()
+	if bad != nil {
+		x.refuse(bad)
+		return
+	}
+	ctx := x.r.Context()
+	st, err := x.cfg.Store.State(ctx, key)
+	if err != nil {
+		x.unavailable(err)
+		return
+	}
+	x.w.Header().Set("Cache-Control", "no-cache, private")
+	name := markName(s, key)
+	if st.Deleted == nil && st.Last > since {
+		x.stream(key, name, since, limit)
+		return
+	}
+	x.begin(ctx, name, min(since, st.Last))
+	if st.Deleted != nil {
+		x.deleted(st.Deleted)
+		return
+	}
+	x.event.Idle = true
+	b := append(head(make([]byte, 0, 160), since, st.UUID), `],"until":`...)
+	x.send(http.StatusOK, append(since.append(b), '}'))
+}
+
+func (x *exchange) pullQuery() (since Time, limit int, _ *refusal) {
+	limit = x.cfg.Limits.Page
+	if x.r.URL.RawQuery == "" {
+		return 0, limit, nil
+	}
+	q, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return 0, 0, bad(CodeParameter, "the query is not urlencoded")
+	}
+	if s := q.Get("since"); s != "" {
+		if since, err = ParseTime(s); err != nil {
+			return 0, 0, bad(CodeSince, "since: want a decimal number of seconds")
+		}
+	}
+	if s := q.Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return 0, 0, bad(CodeParameter, "limit: want a whole number above zero")
+		}
+		limit = min(limit, n)
+	}
+	return since, limit, nil
+}
+
+// begin tells the marks what the client says it has.
+func (x *exchange) begin(ctx context.Context, name string, since Time) (turn uint64) {
+	turn, err := x.cfg.Marks.Begin(ctx, name, since)
+	if err != nil {
+		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
+	}
+	return turn
+}
+
+// head begins a page, up to where the applications come.
+func head(b []byte, since Time, uuid string) []byte {
+	b = append(b, `{"since":`...)
+	b = since.append(b)
+	b = append(b, `,"uuid":`...)
+	if uuid == "" {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendQuote(b, uuid) // plain ASCII, so that Go's quoting is JSON's
+	}
+	return append(b, `,"applications":[`...)
+}
+
+// deleted answers who deleted the collection. Nobody is asked to poll it.
+func (x *exchange) deleted(d *Deletion) {
+	h := x.w.Header()
+	h["X-Sync-Poll"], h["X-Sync-Poll-Time"] = nil, nil
+	x.json(http.StatusOK, map[string]*Deletion{"collection_deleted": d})
+}
+
+// stream answers a page, each record on its way while the next is read.
+func (x *exchange) stream(key Key, name string, since Time, limit int) {
+	ctx := x.r.Context()
+	turn := x.begin(ctx, name, since)
+	out := x.writers.Get().(*bufio.Writer)
+	counted := &counter{w: x.w}
+	out.Reset(counted)
+	defer func() {
+		out.Reset(nil)
+		x.writers.Put(out)
+	}()
+
+	until, gone := since, (*Deletion)(nil)
+	more, err := x.cfg.Store.Read(ctx, key, since, limit, func(st State) error {
+		if gone = st.Deleted; gone != nil {
+			return nil
+		}
+		x.w.Header().Set("Content-Type", "application/json")
+		_, err := out.Write(head(out.AvailableBuffer(), since, st.UUID))
+		return err
+	}, func(r Record) error {
+		if x.event.Apps > 0 {
+			out.WriteByte(',')
+		}
+		x.event.Apps++
+		x.event.Bytes += int64(len(r.Doc))
+		until = r.Time
+		_, err := out.Write(r.Doc)
+		return err
+	})
+	switch {
+	case err == nil && gone != nil:
+		x.deleted(gone)
+		return
+	case err == nil:
+		out.WriteString(`],"until":`)
+		out.Write(until.append(out.AvailableBuffer()))
+		if more {
+			out.WriteString(`,"incomplete":true`)
+		}
+		out.WriteByte('}')
+		x.event.Status = http.StatusOK
+		err = out.Flush()
+	case counted.n == 0 && counted.err == nil:
+		x.unavailable(err)
+		return
+	}
+	if err != nil {
+		// Half an answer must not look whole.
+		x.event.Status, x.event.Err = statusGone, err
+		panic(http.ErrAbortHandler)
+	}
+	if ctx.Err() != nil {
+		return // nobody has read it
+	}
+	if err := x.cfg.Marks.Advance(ctx, name, turn, until); err != nil {
+		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
+	}
+}
+
+// counter knows whether anything has gone out.
+type counter struct {
+	w   http.ResponseWriter
+	n   int64
+	err error
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	c.err = err
+	return n, err
+}

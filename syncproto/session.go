@@ -1,0 +1,139 @@
+package syncproto
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Sessions hands out the tokens that follow a login and says later whose they
+// are. It is called concurrently.
+type Sessions interface {
+	// Issue begins a session for a user. Session.Token is set.
+	Issue(ctx context.Context, user string) (Session, error)
+
+	// Check returns the session of a token if it belongs to that user and has
+	// not ended. An error that is [ErrNoSession] becomes a 401, on which old
+	// clients stop for good; so return it only when it is certain. Any other
+	// error, such as that of a session store out of reach, becomes a 503. A
+	// Token in the session is one that the client should use from now on; the
+	// handler sends it in the header X-Sync-Authorization.
+	Check(ctx context.Context, user, token string) (Session, error)
+}
+
+// ErrNoSession is what [Sessions] return for a token that is not, or no longer,
+// one of the user's.
+var ErrNoSession = errors.New("syncproto: no such session")
+
+// A Session is one login of one user.
+type Session struct {
+	ID      string    // the same for all tokens of the session, unlike those of others
+	Token   string    // any bytes, at most 1024
+	Expires time.Time // of the token
+}
+
+// SignedSessions are [Sessions] that nothing has to remember: the token says
+// when it ends and carries a signature (HMAC-SHA-256) over that, its ID and
+// its user, compared in constant time. All servers with the same key accept
+// each other's. A single session cannot be revoked; a new key ends them all.
+type SignedSessions struct {
+	// Keys sign and check: the first signs, all check, so that a key is changed
+	// by putting a new one in front and taking the old one out a TTL later.
+	// At least one, of at least 32 random bytes.
+	Keys [][]byte
+	// TTL is how long a token is good for. Zero means 30 days; less than a day
+	// is an error, for the first clients poll seldom and never log in again by
+	// themselves. A client that uses a token in the second half of its time is
+	// given a new one of the same session, and so stays logged in as long as
+	// it comes at least every TTL/2.
+	TTL time.Duration
+}
+
+const (
+	defaultTTL = 30 * 24 * time.Hour
+	minTTL     = 24 * time.Hour
+	minKey     = 32
+
+	tokenVersion = 1
+	tokenHead    = 1 + 8 + 16 // version, end in Unix seconds, ID
+	tokenSize    = tokenHead + sha256.Size
+)
+
+// check is asked by New.
+func (s *SignedSessions) check() error {
+	if len(s.Keys) == 0 {
+		return errors.New("syncproto: SignedSessions.Keys is empty: give at least one key of 32 random bytes")
+	}
+	for i, k := range s.Keys {
+		if len(k) < minKey {
+			return fmt.Errorf("syncproto: SignedSessions.Keys[%d] has %d bytes: want at least %d random ones", i, len(k), minKey)
+		}
+	}
+	if s.TTL != 0 && s.TTL < minTTL {
+		return fmt.Errorf("syncproto: SignedSessions.TTL %v: want zero or at least %v", s.TTL, minTTL)
+	}
+	return nil
+}
+
+func (s *SignedSessions) ttl() time.Duration {
+	if s.TTL == 0 {
+		return defaultTTL
+	}
+	return s.TTL
+}
+
+// Issue implements [Sessions].
+func (s *SignedSessions) Issue(_ context.Context, user string) (Session, error) {
+	if err := s.check(); err != nil {
+		return Session{}, err
+	}
+	var id [16]byte
+	rand.Read(id[:]) // never fails
+	return s.issue(user, id[:]), nil
+}
+
+func (s *SignedSessions) issue(user string, id []byte) Session {
+	end := time.Now().Add(s.ttl()).Truncate(time.Second)
+	tok := make([]byte, 0, tokenSize)
+	tok = append(tok, tokenVersion)
+	tok = binary.BigEndian.AppendUint64(tok, uint64(end.Unix()))
+	tok = append(tok, id...)
+	tok = append(tok, sign(s.Keys[0], tok, user)...)
+	return Session{ID: string(id), Token: string(tok), Expires: end}
+}
+
+// Check implements [Sessions].
+func (s *SignedSessions) Check(_ context.Context, user, token string) (Session, error) {
+	if len(token) != tokenSize || token[0] != tokenVersion {
+		return Session{}, ErrNoSession
+	}
+	head, mac := []byte(token[:tokenHead]), []byte(token[tokenHead:])
+	signed := false
+	for _, k := range s.Keys {
+		signed = hmac.Equal(mac, sign(k, head, user)) || signed
+	}
+	end := time.Unix(int64(binary.BigEndian.Uint64(head[1:9])), 0)
+	left := time.Until(end)
+	if !signed || left <= 0 {
+		return Session{}, ErrNoSession
+	}
+	id := head[9:]
+	if left < s.ttl()/2 {
+		return s.issue(user, id), nil
+	}
+	return Session{ID: string(id), Expires: end}, nil
+}
+
+// sign covers the user after a head of fixed length, and so no other split of
+// the same bytes has the same signature.
+func sign(key, head []byte, user string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(head)
+	h.Write([]byte(user))
+	return h.Sum(nil)
+}
