@@ -1,0 +1,140 @@
+package faultconn
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// compiled is a plan in force. It is immutable but for the counters of its
+// rules, and is replaced as a whole.
+type compiled struct {
+	seed    uint64
+	start   time.Time
+	rules   []*rule
+	changed chan struct{} // closed when another plan takes over
+}
+
+// rule is a Rule with what all connections share.
+type rule struct {
+	Rule
+	name   string
+	id     uint64 // of the name; part of the seed of its draws
+	shares []Share
+	total  float64 // of the percentages
+	peer   netip.Prefix
+
+	mu     sync.Mutex
+	seen   int // units of its scope that could have been struck
+	struck int
+	rate   schedule // of faults with a shared rate
+}
+
+func compile(p Plan) *compiled {
+	c := &compiled{seed: p.Seed, start: time.Now(), changed: make(chan struct{})}
+	for i, r := range p.Rules {
+		// Slices of the caller's plan must not change under us.
+		r.Mix = slices.Clone(r.Mix)
+		r.Select.Ops = slices.Clone(r.Select.Ops)
+		r.Select.Conns = slices.Clone(r.Select.Conns)
+		if r.Scope == "" {
+			r.Scope = PerExchange
+		}
+		cr := &rule{Rule: r, name: r.name(i), shares: r.shares()}
+		cr.id = hash(cr.name)
+		for _, s := range cr.shares {
+			cr.total += s.Percent
+		}
+		if strings.Contains(r.Select.Peer, "/") {
+			cr.peer, _ = netip.ParsePrefix(r.Select.Peer) // validated
+		}
+		c.rules = append(c.rules, cr)
+	}
+	return c
+}
+
+// count numbers the units of the rule's scope, from 0.
+func (r *rule) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen++
+	return r.seen - 1
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// wants reports whether the rule has anything to do with the connection.
+func (r *rule) wants(id *identity) bool {
+	s := &r.Select
+	return (s.Point == "" || s.Point == id.point) &&
+		(len(s.Conns) == 0 || slices.Contains(s.Conns, id.number)) &&
+		(s.Peer == "" || r.wantsPeer(id.peer))
+}
+
+func (r *rule) wantsPeer(addr string) bool {
+	want := r.Select.Peer
+	if addr == want {
+		return true
+	}
+	host := addr
+	if i := strings.LastIndexByte(addr, ':'); i >= 0 {
+		host = strings.Trim(addr[:i], "[]")
+	}
+	if host == want {
+		return true
+	}
+	if !r.peer.IsValid() {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && r.peer.Contains(ip.Unmap())
+}
+
+// asks reports whether the rule is to be asked about operations of the kind,
+// and whether it names the kind itself.
+func (r *rule) asks(k OpKind) (ask, chosen bool) {
+	if len(r.Select.Ops) == 0 {
+		return true, false
+	}
+	chosen = slices.Contains(r.Select.Ops, k)
+	return chosen, chosen
+}
+
+// clocked reports whether the rule strikes by the clock, without traffic.
+func (r *rule) clocked() bool {
+	return r.When.After > 0 || r.When.Age > 0 || slices.Contains(r.Select.Ops, OpClock)
+}
+
+// strikes applies When to the i-th unit, counted from 0.
+func (w When) strikes(i int) bool {
+	i -= w.Skip
+	return i >= 0 && (w.First == 0 || i < w.First) && (w.Every < 2 || (i+1)%w.Every == 0)
+}
+
+// counts reports whether When depends on the number of the unit.
+func (w When) counts() bool { return w.Skip > 0 || w.First > 0 || w.Every > 1 }
+
+// claim takes one hit; false when the limit is reached.
+func (r *rule) claim() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Limits.Hits > 0 && r.struck >= r.Limits.Hits {
+		return false
+	}
+	r.struck++
+	return true
+}
+
+// hits is how many units the rule has struck.
+func (r *rule) hits() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.struck
+}

@@ -1,0 +1,238 @@
+package faultconn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// conn is a wrapped connection. Its users see it as one of the types in
+// kinds.go, which offer what the wrapped one offers.
+type conn struct {
+	inner net.Conn
+	inj   *Injector
+	id    *identity
+
+	// state is zero while nothing but the plan can stand between an operation
+	// and the wrapped connection.
+	state atomic.Uint32
+
+	current atomic.Pointer[view] // of the plan in force; nil for none
+	adopts  sync.Mutex
+
+	end  chan struct{} // closed once the connection is closed or broken
+	ends sync.Once
+
+	in  inbound
+	out outbound
+}
+
+// Bits of conn.state.
+const (
+	keeping  uint32 = 1 << iota // something is kept from an earlier Read
+	holding                     // something is held back from an earlier Write
+	wasReset                    // a fault has reset the connection
+	wasEnded                    // a fault has ended it with a FIN
+	told                        // the reset has been reported, as the kernel does once
+	closed                      // by its user
+)
+
+// clear is all that an operation costs when no plan is in force.
+func (c *conn) clear() bool { return c.inj.plan.Load() == nil && c.state.Load() == 0 }
+
+// view returns what the plan in force and this connection know of each other;
+// nil if the plan has nothing to say here.
+func (c *conn) view() *view {
+	p := c.inj.plan.Load()
+	if p == nil {
+		return nil
+	}
+	v := c.current.Load()
+	if v == nil || v.compiled != p {
+		v = c.adopt()
+	}
+	if v == nil || len(v.rules) == 0 {
+		return nil
+	}
+	return v
+}
+
+// adopt begins to obey the plan in force.
+func (c *conn) adopt() *view {
+	c.adopts.Lock()
+	defer c.adopts.Unlock()
+	p, v := c.inj.plan.Load(), c.current.Load()
+	if v != nil && v.compiled == p {
+		return v
+	}
+	if v != nil {
+		v.stop()
+	}
+	if p == nil || c.state.Load()&closed != 0 {
+		c.current.Store(nil)
+		return nil
+	}
+	v = newView(p, c.id)
+	c.current.Store(v)
+	v.clocks(c.strike)
+	return v
+}
+
+// strike is a rule's moment: what it does needs no traffic.
+func (c *conn) strike(v *view, s *stake) {
+	if c.current.Load() != v || c.state.Load()&(closed|wasReset|wasEnded) != 0 {
+		return
+	}
+	d := v.decideClock(s)
+	c.inj.emit(d.events)
+	c.breaks(d.effect)
+}
+
+// breaks performs the part of an effect that ends the connection.
+func (c *conn) breaks(e Effect) {
+	switch {
+	case e.Reset:
+		c.state.Or(wasReset)
+		abort(c.inner)
+		c.finish()
+	case e.Close:
+		c.state.Or(wasEnded)
+		endStream(c.inner)
+		c.finish()
+	}
+}
+
+func (c *conn) finish() { c.ends.Do(func() { close(c.end) }) }
+
+// over returns how an operation fails once the connection has come to its end,
+// nil before that.
+func (c *conn) over(op string) error {
+	s := c.state.Load()
+	switch {
+	case s&closed != 0:
+		return c.fail(op, net.ErrClosed)
+	case s&wasReset != 0 && c.state.Or(told)&told == 0:
+		return c.fail(op, syscall.ECONNRESET)
+	case s&(wasReset|wasEnded) == 0:
+		return nil
+	case op == "read":
+		return io.EOF
+	}
+	return c.fail(op, syscall.EPIPE)
+}
+
+// abort closes with a RST where the connection, or one it wraps, can send one.
+func abort(c net.Conn) {
+	for inner := c; ; {
+		if l, ok := inner.(interface{ SetLinger(sec int) error }); ok {
+			_ = l.SetLinger(0)
+			_ = inner.Close()
+			return
+		}
+		n, ok := inner.(interface{ NetConn() net.Conn })
+		if !ok {
+			_ = c.Close()
+			return
+		}
+		inner = n.NetConn()
+	}
+}
+
+// endStream lets the peer see the end of the stream. Closing outright would
+// turn into a RST if there were unread data, so that is left to the user's
+// Close where a half-close can do it.
+func endStream(c net.Conn) {
+	w, canWrite := c.(interface{ CloseWrite() error })
+	r, canRead := c.(interface{ CloseRead() error })
+	if !canWrite || !canRead {
+		_ = c.Close()
+		return
+	}
+	_ = w.CloseWrite()
+	_ = r.CloseRead() // wakes a Read
+}
+
+func (c *conn) LocalAddr() net.Addr  { return c.inner.LocalAddr() }
+func (c *conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
+
+func (c *conn) SetDeadline(t time.Time) error {
+	c.in.gate.set(t)
+	c.out.gate.set(t)
+	return c.inner.SetDeadline(t)
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.in.gate.set(t)
+	return c.inner.SetReadDeadline(t)
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.out.gate.set(t)
+	return c.inner.SetWriteDeadline(t)
+}
+
+// Close closes the connection; what is held wakes with net.ErrClosed.
+func (c *conn) Close() error {
+	before := c.state.Or(closed)
+	if before&closed != 0 {
+		return c.fail("close", net.ErrClosed)
+	}
+	v := c.view()
+	c.adopts.Lock()
+	if old := c.current.Swap(nil); old != nil {
+		old.stop()
+	}
+	c.adopts.Unlock()
+	c.finish()
+	defer c.inj.forget(c)
+	if before&wasReset != 0 {
+		_ = c.inner.Close()
+		return nil
+	}
+	if before&wasEnded != 0 {
+		err := c.inner.Close()
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+			err = nil
+		}
+		return err
+	}
+	if v == nil {
+		return c.inner.Close()
+	}
+	return c.closeUnder(v)
+}
+
+func (c *conn) closeUnder(v *view) error {
+	v.call(OpClose)
+	d := v.decide(OpClose, nil)
+	c.inj.emit(d.events)
+	if d.effect.Delay > 0 {
+		// Reads and writes end now, the wrapped connection later.
+		_ = c.inner.SetDeadline(time.Unix(1, 0))
+		var g gate
+		g.wait(time.Now().Add(d.effect.Delay), nil, v.changed)
+	}
+	switch {
+	case d.effect.Discard:
+		_ = c.inner.SetDeadline(time.Unix(1, 0))
+		if c.inj.lose(c.inner, v.compiled) {
+			return nil
+		}
+	case d.effect.Reset:
+		abort(c.inner)
+		return nil
+	}
+	err := c.inner.Close()
+	if d.effect.Err != nil {
+		return c.fail("close", d.effect.Err)
+	}
+	return err
+}
+
+// timedOut is what an operation returns whose deadline has passed.
+func (c *conn) timedOut(op string) error { return c.fail(op, os.ErrDeadlineExceeded) }

@@ -1,0 +1,216 @@
+package faultconn
+
+import (
+	"time"
+)
+
+// verdict is what the rules together make of an operation, or of the first n
+// bytes of it.
+type verdict struct {
+	n      int
+	effect Effect
+	rate   *schedule // for effect.Rate
+	events []Event
+}
+
+// decide asks the rules about an operation at the current place of its
+// direction. Only one goroutine at a time asks for each direction.
+func (v *view) decide(k OpKind, data []byte) verdict {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.begin(k)
+	now := time.Now()
+
+	// First find how far no rule begins or ends, then ask about that stretch:
+	// a fault must not be shown bytes that are another decision's.
+	n := len(data)
+	var ready []*stake
+	for _, s := range v.rules {
+		if ask, _ := s.asks(k); !ask || !s.elapsed(v, now) {
+			continue
+		}
+		hit, limit := s.reach(v, k, n)
+		n = limit
+		if hit {
+			ready = append(ready, s)
+		}
+	}
+	d := verdict{n: n}
+	changed := false // some rule has changed the data: their length is settled
+	for _, s := range ready {
+		e, event := v.ask(s, k, data[:d.n], now)
+		if event != nil {
+			d.events = append(d.events, *event)
+		}
+		if e.nothing() {
+			continue
+		}
+		d.effect.Delay += e.Delay
+		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
+			d.effect.Rate, d.rate = e.Rate, s.schedule(e, direction(k))
+		}
+		if changed {
+			continue
+		}
+		if e.Bytes > 0 && e.Bytes < d.n {
+			d.n = e.Bytes
+		}
+		if e.Replace || e.ends() {
+			delay, rate := d.effect.Delay, d.effect.Rate
+			d.effect, changed = e, true
+			d.effect.Delay, d.effect.Rate = delay, rate
+		}
+		if e.ends() {
+			break
+		}
+	}
+	if d.effect.Rate > 0 && !changed {
+		d.n = min(d.n, quantum(d.effect.Rate))
+	}
+	return d
+}
+
+// decideClock asks one rule, whose moment has come.
+func (v *view) decideClock(s *stake) verdict {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	if !s.elapsed(v, now) {
+		return verdict{}
+	}
+	e, event := v.ask(s, OpClock, nil, now)
+	d := verdict{effect: e}
+	if event != nil {
+		d.events = append(d.events, *event)
+	}
+	return d
+}
+
+// reach says whether the rule strikes at the current place, and for how many of
+// the n bytes that stays so.
+func (s *stake) reach(v *view, k OpKind, n int) (bool, int) {
+	if !k.data() {
+		// What carries no bytes is at a place all the same: a FIN at byte 1000.
+		off := v.offset[direction(k)]
+		return s.Scope != PerByte && off >= s.When.From && (s.When.Until == 0 || off < s.When.Until), n
+	}
+	dir := direction(k)
+	off := v.offset[dir]
+	if off < s.When.From {
+		return false, within(n, s.When.From-off)
+	}
+	if s.When.Until > 0 {
+		if off >= s.When.Until {
+			return false, n
+		}
+		n = within(n, s.When.Until-off)
+	}
+	if s.Scope != PerByte {
+		return true, n
+	}
+	draws := &s.bytes[dir]
+	if draws.rand == nil {
+		draws.start(s.When.From, s.total/100, v.words(s, forBytes, uint64(dir))...)
+	}
+	struck, following := draws.from(off)
+	if struck > off {
+		return false, within(n, struck-off)
+	}
+	return true, within(n, following-off)
+}
+
+func within(n int, limit int64) int { return int(min(int64(n), limit)) }
+
+// ask draws for the unit if that has not been done and asks the fault chosen.
+// The event is not nil when the rule fires for the first time in the unit.
+func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Event) {
+	u := s.unit(v, k)
+	dir := direction(k)
+	if !u.drawn {
+		u.drawn = true
+		u.choice = choose(s.shares, v.draw(s, u, k))
+	}
+	if !u.fired {
+		u.hit = s.connHits
+		if !s.When.PerConn {
+			u.hit = s.hits()
+		}
+	}
+	if s.When.counts() && !u.counted {
+		if !v.concerned(s, u, k, data, now) {
+			return Effect{}, nil
+		}
+		u.counted = true
+		if !s.When.strikes(s.number()) {
+			u.choice = -1
+		}
+	}
+	if u.choice < 0 {
+		return Effect{}, nil
+	}
+	fault := s.shares[u.choice].Fault
+	e := fault.Inject(v.op(s, u, k, data, now))
+	if e.nothing() || u.fired {
+		return e, nil
+	}
+	if !s.claim() {
+		u.choice = -1
+		return Effect{}, nil
+	}
+	u.fired = true
+	s.connHits++
+	return e, &Event{
+		Time: now, Seed: v.seed, Rule: s.name, Kind: fault.Kind(),
+		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer,
+		Op: k, Offset: v.offset[dir], Exchange: v.exchange, Delay: e.Delay,
+	}
+}
+
+// concerned reports whether a fault of the rule has anything to do in this
+// operation: "the first three" of a refusal are three dials, not a dial and the
+// two exchanges after it.
+func (v *view) concerned(s *stake, u *unit, k OpKind, data []byte, now time.Time) bool {
+	for _, share := range s.shares {
+		if !share.Fault.Inject(v.op(s, u, k, data, now)).nothing() {
+			return true
+		}
+	}
+	return false
+}
+
+// number is that of the unit at hand, from 0.
+func (s *stake) number() int {
+	if !s.When.PerConn {
+		return s.count()
+	}
+	s.connSeen++
+	return s.connSeen - 1
+}
+
+// words seed a draw: whatever it may depend on, and nothing else.
+func (v *view) words(s *stake, words ...uint64) []uint64 {
+	return append([]uint64{v.seed, s.id, v.id.hash, uint64(v.id.number)}, words...)
+}
+
+func (v *view) draw(s *stake, u *unit, k OpKind) float64 {
+	if s.Scope == PerByte {
+		// That this byte is struck has been drawn; by what has not.
+		return s.total * s.source.at(v.words(s, forChoice, uint64(direction(k)), uint64(u.id))...).Float64()
+	}
+	words := v.words(s, forChoice, uint64(u.id))
+	if s.Scope == PerOperation || k == OpClock {
+		words = append(words, hash(string(k)))
+	}
+	return 100 * s.source.at(words...).Float64()
+}
+
+func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
+	dir := direction(k)
+	_, chosen := s.asks(k)
+	return Op{
+		Kind: k, Point: v.id.point, Conn: v.id.number, Addr: v.id.peer, Server: v.id.server,
+		Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
+		Elapsed: now.Sub(v.start), Data: data,
+		Rand: s.source.at(v.words(s, forInject, hash(string(k)), uint64(u.id), uint64(v.offset[dir]))...),
+	}
+}

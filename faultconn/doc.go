@@ -1,0 +1,97 @@
+// Package faultconn makes network connections misbehave on purpose, the same
+// way every time.
+//
+// It wraps what network code already passes around: a [net.Conn], a
+// [net.Listener] or a dial function. The wrapped ones behave like the bare
+// ones until a plan says otherwise:
+//
+//	inj := &faultconn.Injector{OnEvent: func(e faultconn.Event) { log.Print(e) }}
+//	client.DialContext = inj.Dialer("memcached", nil) // nil: net.Dialer
+//
+//	err := inj.SetPlan(faultconn.Plan{
+//		Seed: 7,
+//		Rules: []faultconn.Rule{{
+//			Name:   "slow cache",
+//			Select: faultconn.Select{Point: "memcached"},
+//			Chance: 0.3,
+//			Fault:  fault.Delay{For: 20 * time.Second},
+//		}},
+//	})
+//
+// Now three exchanges in ten with memcached take twenty seconds longer, and
+// with the same seed they are the same three.
+//
+// # Vocabulary
+//
+//   - A [Fault] is what goes wrong: a pure decision about one operation. The
+//     catalogue is package fault; your own is one small type.
+//   - A [Rule] says when: on which connections and operations ([Select]), at
+//     which moments ([When]), how often (Chance, or Mix for several faults with
+//     a percentage each), drawn how often ([Scope]), and how many times at the
+//     most ([Limits]).
+//   - A [Plan] is a seed and rules. It is a plain value: it prints, compares
+//     with reflect.DeepEqual, and goes to JSON and back ([Catalogue.Parse]).
+//   - An [Injector] holds the plan in force. Its zero value passes everything
+//     through. Data flow one way: plan, injector, connection, [Event].
+//   - A point is the name under which something was wrapped: "memcached",
+//     "clients". Plans speak of points, never of goroutines or file descriptors.
+//
+// # Exchanges
+//
+// An exchange is a request and its reply. On a dialled connection a write that
+// follows a read begins a new one; on an accepted connection a read that
+// follows a write does. Exchanges are the default scope because "30 % of the
+// calls are slow" is what people mean: a delay of 100 ms costs an exchange 100
+// ms however many reads its reply takes, and a bulk stream 100 ms once.
+//
+// # When faults strike
+//
+// Incoming data are decided upon when they arrive, not when they are asked
+// for, so a Read that is parked in the kernel when the plan changes obeys the
+// plan in force when its data come. Outgoing data are decided upon in Write.
+// Byte offsets are exact: a rule that begins at byte 1000 lets 1000 bytes pass
+// and then strikes, however the caller's buffers are cut. Offsets, exchanges
+// and counters start at zero for each plan, on open connections at the place
+// where the plan found them.
+//
+// [Injector.SetPlan] never waits for traffic. What the old plan was holding
+// back (delays, hangs) goes on at once under the new one; connections it has
+// broken stay broken.
+//
+// # What stays true
+//
+//   - Deadlines and Close win over every fault. A delayed Read returns
+//     [os.ErrDeadlineExceeded] when its deadline comes, loses no byte, and
+//     succeeds once the deadline has moved; Close wakes it with [net.ErrClosed].
+//   - Errors are those of a real network: a *net.OpError around an
+//     *os.SyscallError around the errno. End of stream is bare io.EOF. There is
+//     no mark that tells an injected error from a real one; events do that.
+//   - A reset is a real RST wherever the wrapped connection can send one
+//     (*net.TCPConn, memnet, whatever has SetLinger(int) error), also through
+//     NetConn() of a wrapper in between. After it, as in the kernel, the first
+//     operation fails with ECONNRESET, later reads give io.EOF and later writes
+//     EPIPE.
+//   - What the wrapped connection offers (CloseWrite, CloseRead, ReadFrom,
+//     WriteTo, SyscallConn, SetLinger ...) the wrapper offers, and no more.
+//   - Bytes keep their order. No fault reorders a stream.
+//
+// # Where a wrapped connection differs
+//
+//   - With a plan, a Read returns at most up to the place where a rule has
+//     something to say, and a Write reaches the wrapped connection in several
+//     pieces if a rule strikes inside it.
+//   - SyscallConn and File lead past all faults, as they lead past the wrapper.
+//   - While io.Copy moves data with splice or sendfile (no plan in force), up
+//     to 256 KiB that it is moving when a plan is set pass under none.
+//   - A type assertion to *net.TCPConn or *tls.Conn fails. Wrap below TLS, and
+//     assert interfaces.
+//   - Connection numbers count from 1 for each point, in the order of dials and
+//     accepts. Where those race, so do the numbers; draws depend on nothing else.
+//
+// # Concurrency and time
+//
+// All methods may be called from any goroutine. There are no background
+// goroutines; timers are stopped by Close and by the next plan. Waits are on
+// channels and timers of package time, so a fault of twenty seconds costs a
+// test under testing/synctest no time.
+package faultconn

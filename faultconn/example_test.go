@@ -1,0 +1,121 @@
+package faultconn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
+)
+
+// A client under test gets a dial function whose connections are reset after
+// ten bytes of the reply.
+func Example() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer ln.Close()
+	go func() {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, "VALUE key 0 5\r\nhello\r\nEND\r\n")
+		io.Copy(io.Discard, c)
+	}()
+
+	var inj faultconn.Injector
+	if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{{
+		Name:   "cut short",
+		Select: faultconn.Select{Point: "memcached", Ops: []faultconn.OpKind{faultconn.OpRead}},
+		When:   faultconn.When{From: 10},
+		Fault:  fault.Reset{},
+	}}}); err != nil {
+		panic(err)
+	}
+	dial := inj.Dialer("memcached", nil)
+
+	conn, err := dial(context.Background(), "tcp", ln.Addr().String())
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	reply, err := io.ReadAll(conn)
+	fmt.Printf("%q\n", reply)
+	fmt.Println("reset:", errors.Is(err, syscall.ECONNRESET))
+	fmt.Println("hits:", inj.Hits("cut short"))
+	// Output:
+	// "VALUE key "
+	// reset: true
+	// hits: 1
+}
+
+// From normal to total blackout: each exchange draws its fate. The seed makes
+// it the same fate every time.
+func Example_mix() {
+	inj := faultconn.Injector{OnEvent: func(e faultconn.Event) { fmt.Println(e) }}
+	plan := faultconn.Plan{Seed: 6, Rules: []faultconn.Rule{{
+		Name: "bad day",
+		Mix: []faultconn.Share{
+			{Percent: 30, Fault: fault.Delay{For: time.Millisecond}},
+			{Percent: 10, Fault: fault.Garbage{Text: "?"}},
+			{Percent: 10, Fault: fault.Abort{}},
+		},
+	}}}
+	if err := inj.SetPlan(plan); err != nil {
+		panic(err)
+	}
+	a, server := net.Pipe()
+	defer server.Close()
+	go func() {
+		b := make([]byte, 1)
+		for {
+			if _, err := server.Read(b); err != nil {
+				return
+			}
+			server.Write(b)
+		}
+	}()
+	conn := inj.Conn("db", a)
+	defer conn.Close()
+	for err := error(nil); err == nil; {
+		conn.Write([]byte("x"))
+		_, err = conn.Read(make([]byte, 1))
+	}
+	// Output:
+	// bad day: garbage on db 1, read at byte 0 of exchange 1 (seed 6)
+	// bad day: delay on db 1, read at byte 3 of exchange 4, 1ms (seed 6)
+	// bad day: delay on db 1, read at byte 5 of exchange 6, 1ms (seed 6)
+	// bad day: garbage on db 1, read at byte 12 of exchange 13 (seed 6)
+	// bad day: delay on db 1, read at byte 13 of exchange 14, 1ms (seed 6)
+	// bad day: garbage on db 1, read at byte 14 of exchange 15 (seed 6)
+	// bad day: delay on db 1, read at byte 15 of exchange 16, 1ms (seed 6)
+	// bad day: abort on db 1, read at byte 18 of exchange 19 (seed 6)
+}
+
+// A plan file is read against a catalogue. Mistakes are told, not ignored.
+func ExampleCatalogue_Parse() {
+	plan, err := fault.Catalogue().Parse([]byte(`{"seed": 7, "rules": [{
+		"name": "slow cache",
+		"select": {"point": "memcached"},
+		"chance": 0.3,
+		"fault": {"kind": "delay", "for": "20s"}
+	}]}`))
+	fmt.Println(plan, err)
+
+	_, err = fault.Catalogue().Parse([]byte(`{"rules": [{"fault": {"kind": "hang", "for": "20s"}}]}`))
+	fmt.Println(err)
+	_, err = fault.Catalogue().Parse([]byte(`{"rules": [{"name": "slow", "chance": 1.5, "fault": {"kind": "hang"}}]}`))
+	fmt.Println(err)
+	// Output:
+	// {"seed":7,"rules":[{"name":"slow cache","select":{"point":"memcached"},"chance":0.3,"fault":{"kind":"delay","for":"20s"}}]} <nil>
+	// faultconn: plan: rules[0].fault.for: unknown: there are no options here
+	// faultconn: rule "slow": chance 1.5: must be within [0, 1]
+}

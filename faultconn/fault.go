@@ -1,0 +1,133 @@
+package faultconn
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// A Fault decides what goes wrong with one operation. It is a plain value: a
+// struct whose exported fields are its options in plan files, with lower-case
+// names or those of a json tag; time.Duration fields are written "20s".
+//
+// Inject must be pure: the same Op gives the same Effect, randomness comes from
+// op.Rand alone, nothing sleeps, blocks or keeps state. The connection performs
+// the effect. It is called from the goroutine of the operation, with locks of
+// the connection held, so it must not use the connection.
+type Fault interface {
+	// Kind names the fault in plan files, events and metrics: "delay".
+	Kind() string
+	// Inject decides about op. The zero Effect lets it pass.
+	Inject(op Op) Effect
+}
+
+// OpKind is the kind of an operation.
+type OpKind string
+
+// The operations that rules can strike. Reads and what comes with them are the
+// inbound direction, writes the outbound one.
+const (
+	OpDial       OpKind = "dial"        // a connection is about to be dialled
+	OpAccept     OpKind = "accept"      // a connection has been accepted
+	OpRead       OpKind = "read"        // data have arrived
+	OpPeerClose  OpKind = "peer-close"  // the peer's end of stream has arrived
+	OpWrite      OpKind = "write"       // data are to be written
+	OpCloseWrite OpKind = "close-write" // the local side ends its stream
+	OpClose      OpKind = "close"       // the local side closes
+	OpClock      OpKind = "clock"       // the moment of When.After or When.Age has come; no traffic needed
+)
+
+// Op is one operation a Fault is asked about.
+type Op struct {
+	Kind  OpKind
+	Point string // name the connection was wrapped under
+	Conn  int    // number of the connection within its point, from 1
+	Addr  string // address of the peer; "" when there is none
+	// Server says that the connection was accepted, not dialled: its requests
+	// come in and its replies go out.
+	Server bool
+	// Offset counts the bytes that passed in this direction before this
+	// operation, since the plan found the connection.
+	Offset int64
+	// Exchange is the number of the exchange, from 1; 0 before the first.
+	Exchange int
+	// Hit counts how many times the rule has fired before. With When.PerConn,
+	// on this connection.
+	Hit int
+	// First says that the rule has not yet fired in this unit of its Scope: a
+	// delay adds its time only then, or every read of a reply would be late.
+	First bool
+	// Chosen says that the rule's Select.Ops names this kind. Faults that act
+	// on some kinds by default (a delay on reads) act on others when chosen.
+	Chosen bool
+	// Elapsed is the time since the plan was set.
+	Elapsed time.Duration
+	// Data are the bytes that have arrived or are to be written, up to the next
+	// place where a rule begins or ends. Inject must not change or keep them.
+	Data []byte
+	// Rand is the source for this decision. Its values depend on the plan's
+	// seed, the rule, the connection and the place in the stream only.
+	Rand *rand.Rand
+}
+
+// Reply says whether the operation carries a reply: data read from a server, or
+// written by one.
+func (op Op) Reply() bool {
+	if op.Server {
+		return op.Kind == OpWrite
+	}
+	return op.Kind == OpRead || op.Kind == OpPeerClose
+}
+
+// Effect is what happens to an operation: the small vocabulary out of which all
+// faults are made. The zero value lets the operation pass. What does not apply
+// to a kind of operation is ignored there.
+//
+// An effect first takes its time (Delay, Rate, Hang) and then its turn. When
+// several rules fire on one operation their delays add up, the lowest Rate
+// counts, and the first that ends or changes the operation wins.
+type Effect struct {
+	// Delay holds the operation for this long. Deadlines, contexts and Close
+	// cut it short.
+	Delay time.Duration
+	// Rate lets data pass at this many bytes a second; 0 means at once. The
+	// schedule is absolute: late timers do not lower the rate. With Shared, all
+	// connections under the rule share the rate, in both directions.
+	Rate   int64
+	Shared bool
+	// Hang holds the operation until its deadline, Close, or the next plan.
+	Hang bool
+
+	// Bytes limits the effect to the first so many bytes; the rest of the
+	// operation is decided anew. 0 means all of Op.Data. With Err, those bytes
+	// pass before the error: a short read or a short write.
+	Bytes int
+	// Replace puts With in the place of the data. The caller of Write is told
+	// that its own bytes were written.
+	Replace bool
+	With    string
+	// Discard loses the data: a Read goes on waiting, a Write reports success
+	// and sends nothing, a CloseWrite or Close is not seen by the peer. A
+	// connection closed so is kept open until the next plan.
+	Discard bool
+
+	// Err fails the operation. A syscall.Errno comes out as a system call
+	// reports it, io.EOF bare, anything else inside a *net.OpError. The data
+	// stay where they are: a later Read returns them.
+	Err error
+	// Reset breaks the connection with a RST in both directions.
+	Reset bool
+	// Close ends the connection as if the peer had closed it: reads give
+	// io.EOF, writes EPIPE, and the peer sees the end of the stream too.
+	Close bool
+}
+
+// nothing reports whether the effect lets the operation pass untouched.
+func (e Effect) nothing() bool {
+	return e.Err == nil && e.Delay <= 0 && e.Rate <= 0 && e.Bytes <= 0 &&
+		!e.Hang && !e.Replace && !e.Discard && !e.Reset && !e.Close
+}
+
+// ends reports whether no later rule can have a say in the operation.
+func (e Effect) ends() bool {
+	return e.Err != nil || e.Hang || e.Discard || e.Reset || e.Close
+}

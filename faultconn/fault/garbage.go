@@ -1,0 +1,63 @@
+package fault
+
+import (
+	"fmt"
+
+	"github.com/brownout-go/brownout/faultconn"
+)
+
+// Garbage puts random bytes in the place of a reply, or among its bytes: what a
+// broken server sends, and a test of what parsers make of it.
+type Garbage struct {
+	// Bytes is how many random bytes; 0 means 1000 in the place of a reply, and
+	// 100 inside one.
+	Bytes int
+	// Inside puts the bytes into the middle of the first data of the reply,
+	// and lets the rest be.
+	Inside bool
+	// Text, if set, is used instead of random bytes: a canned reply.
+	Text string
+}
+
+func (Garbage) Kind() string { return "garbage" }
+
+// Validate reports settings that make no sense.
+func (g Garbage) Validate() error {
+	if g.Bytes < 0 || g.Bytes > 1<<20 {
+		return fmt.Errorf("bytes %d: must be within [0, %d]", g.Bytes, 1<<20)
+	}
+	return nil
+}
+
+func (g Garbage) Inject(op faultconn.Op) faultconn.Effect {
+	switch {
+	case !op.Reply() || len(op.Data) == 0:
+		return faultconn.Effect{}
+	case !op.First && g.Inside:
+		return faultconn.Effect{}
+	case !op.First:
+		return faultconn.Effect{Discard: true} // the rest of the reply
+	}
+	if !g.Inside {
+		return faultconn.Effect{Replace: true, With: g.text(op, 1000)}
+	}
+	middle := len(op.Data) / 2
+	return faultconn.Effect{
+		Replace: true,
+		With:    string(op.Data[:middle]) + g.text(op, 100) + string(op.Data[middle:]),
+	}
+}
+
+func (g Garbage) text(op faultconn.Op, n int) string {
+	if g.Text != "" {
+		return g.Text
+	}
+	if g.Bytes > 0 {
+		n = g.Bytes
+	}
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(op.Rand.Uint32())
+	}
+	return string(b)
+}

@@ -1,0 +1,164 @@
+package faultconn
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// Injector holds the plan in force and wraps what it is to strike. The zero
+// Injector is ready to use and passes everything through. It must not be
+// copied after first use. All its methods may be called from any goroutine.
+type Injector struct {
+	// OnEvent is told of each fault that strikes, from the goroutine of the
+	// operation, before the operation goes on. It must not block, and must not
+	// call SetPlan. nil: nobody is told. Set it before first use.
+	OnEvent func(Event)
+
+	plan atomic.Pointer[compiled] // nil: everything passes
+
+	mu     sync.Mutex
+	points map[string]*point
+	conns  map[*conn]struct{} // open ones
+	lost   []net.Conn         // closed without their peer knowing
+}
+
+// point counts the connections wrapped under one name.
+type point struct {
+	name string
+	hash uint64
+	last atomic.Int64
+}
+
+// SetPlan puts the plan in force, on open connections too, in place of the one
+// before. It never waits for traffic. What the old plan was holding goes on.
+// Counters and offsets start anew, even if the plans are equal. On an error,
+// which names the rule and the field, nothing changes. The zero Plan takes all
+// faults off.
+func (i *Injector) SetPlan(p Plan) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	var next *compiled
+	if len(p.Rules) > 0 {
+		next = compile(p)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	last := i.plan.Swap(next)
+	for c := range i.conns {
+		c.adopt()
+	}
+	if last != nil {
+		close(last.changed)
+	}
+	for _, c := range i.lost {
+		_ = c.Close()
+	}
+	i.lost = nil
+	return nil
+}
+
+// Hits returns how many units of its scope the named rule of the plan in force
+// has struck.
+func (i *Injector) Hits(rule string) int {
+	if p := i.plan.Load(); p != nil {
+		for _, r := range p.rules {
+			if r.name == rule {
+				return r.hits()
+			}
+		}
+	}
+	return 0
+}
+
+// Unfired returns the names of the rules of the plan in force that have not
+// struck. A test that ends with any of them has not tested what it says.
+func (i *Injector) Unfired() []string {
+	var names []string
+	if p := i.plan.Load(); p != nil {
+		for _, r := range p.rules {
+			if r.hits() == 0 {
+				names = append(names, r.name)
+			}
+		}
+	}
+	return names
+}
+
+// Conn wraps a connection that this side has opened: its requests go out. The
+// point is the name plans know it by.
+func (i *Injector) Conn(point string, c net.Conn) net.Conn {
+	p := i.point(point)
+	return i.wrap(c, p.identity(peerName(c), false), nil)
+}
+
+func (i *Injector) point(name string) *point {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	p := i.points[name]
+	if p == nil {
+		if i.points == nil {
+			i.points = map[string]*point{}
+		}
+		p = &point{name: name, hash: hash(name)}
+		i.points[name] = p
+	}
+	return p
+}
+
+// identity gives the next connection its number.
+func (p *point) identity(peer string, server bool) *identity {
+	return &identity{point: p.name, hash: p.hash, number: int(p.last.Add(1)), peer: peer, server: server}
+}
+
+// wrap takes the view along under which the connection was dialled or accepted,
+// so that one draw holds for its life.
+func (i *Injector) wrap(inner net.Conn, id *identity, v *view) net.Conn {
+	c := &conn{
+		inner: inner, inj: i, id: id,
+		end: make(chan struct{}),
+		in:  inbound{turn: make(chan struct{}, 1)},
+		out: outbound{turn: make(chan struct{}, 1)},
+	}
+	i.mu.Lock()
+	if i.conns == nil {
+		i.conns = map[*conn]struct{}{}
+	}
+	i.conns[c] = struct{}{}
+	if v != nil && v.compiled == i.plan.Load() {
+		c.current.Store(v)
+		v.clocks(c.strike)
+	} else {
+		c.adopt()
+	}
+	i.mu.Unlock()
+	return c.as(inner)
+}
+
+func (i *Injector) forget(c *conn) {
+	i.mu.Lock()
+	delete(i.conns, c)
+	i.mu.Unlock()
+}
+
+// lose keeps a connection open that its user has closed. It reports false when
+// the plan has changed meanwhile, and nobody would close it.
+func (i *Injector) lose(c net.Conn, p *compiled) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.plan.Load() != p {
+		return false
+	}
+	i.lost = append(i.lost, c)
+	return true
+}
+
+func (i *Injector) emit(events []Event) {
+	if i.OnEvent == nil {
+		return
+	}
+	for _, e := range events {
+		i.OnEvent(e)
+	}
+}

@@ -1,0 +1,166 @@
+package faultconn_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
+)
+
+// errno checks that err has the very shape net gives to a system call's error.
+func errno(t *testing.T, err error, op string, want syscall.Errno) {
+	t.Helper()
+	var o *net.OpError
+	var s *os.SyscallError
+	if !errors.As(err, &o) || o.Op != op || o.Source == nil || o.Addr == nil || !errors.As(o.Err, &s) || s.Err != want {
+		t.Errorf("error is %v (%T), want a *net.OpError of %s around %v", err, err, op, want)
+	}
+}
+
+func TestResetOnTCPIsARealRST(t *testing.T) {
+	var inj faultconn.Injector
+	client, server := tcp(t, &inj)
+	must(t, &inj, one(fault.Reset{}))
+	go server.Write([]byte("hello"))
+	_, err := client.Read(make([]byte, 9))
+	errno(t, err, "read", syscall.ECONNRESET)
+	if _, err := client.Read(make([]byte, 9)); err != io.EOF {
+		t.Errorf("second read: %v, want io.EOF as after a real RST", err)
+	}
+	_, err = client.Write([]byte("x"))
+	errno(t, err, "write", syscall.EPIPE)
+
+	_, err = server.Read(make([]byte, 9))
+	errno(t, err, "read", syscall.ECONNRESET)
+	if err := client.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// The write that meets a reset first reports it, later ones the broken pipe.
+func TestResetOnWrite(t *testing.T) {
+	var inj faultconn.Injector
+	client, server := tcp(t, &inj)
+	must(t, &inj, one(fault.Reset{}))
+	_, err := client.Write([]byte("x"))
+	errno(t, err, "write", syscall.ECONNRESET)
+	_, err = client.Write([]byte("x"))
+	errno(t, err, "write", syscall.EPIPE)
+	_, err = server.Read(make([]byte, 9))
+	errno(t, err, "read", syscall.ECONNRESET)
+}
+
+func TestResetOfAnIdleConnection(t *testing.T) {
+	var inj faultconn.Injector
+	client, server := tcp(t, &inj)
+	parked := make(chan error, 1)
+	go func() {
+		_, err := client.Read(make([]byte, 1))
+		parked <- err
+	}()
+	must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{
+		Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpClock}}, Fault: fault.Reset{},
+	}}})
+	errno(t, <-parked, "read", syscall.ECONNRESET)
+	_, err := server.Read(make([]byte, 1))
+	errno(t, err, "read", syscall.ECONNRESET)
+}
+
+func TestAbortLetsTheRequestThrough(t *testing.T) {
+	var inj faultconn.Injector
+	client, server := tcp(t, &inj)
+	must(t, &inj, one(fault.Abort{}))
+	got := make(chan string, 1)
+	go func() {
+		b := make([]byte, 16)
+		n, _ := server.Read(b)
+		got <- string(b[:n])
+		server.Write([]byte("done"))
+	}()
+	client.Write([]byte("request"))
+	_, err := client.Read(make([]byte, 16))
+	errno(t, err, "read", syscall.ECONNRESET)
+	if g := <-got; g != "request" {
+		t.Errorf("the server got %q", g)
+	}
+}
+
+// On an accepted connection the reply is what is written.
+func TestAbortOnTheServersSide(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inj faultconn.Injector
+	must(t, &inj, one(fault.Abort{}))
+	wrapped := inj.Listener("clients", ln)
+	defer wrapped.Close()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if c, err := wrapped.Accept(); err == nil {
+			echo(c)
+		}
+	}()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _, err = call(c, "hello")
+	errno(t, err, "read", syscall.ECONNRESET)
+	<-served
+}
+
+// A fault that ends a connection in good order must not turn into a RST because
+// there was unread data.
+func TestCloseIsSeenAsEndOfStream(t *testing.T) {
+	var inj faultconn.Injector
+	client, server := tcp(t, &inj)
+	must(t, &inj, one(fault.Close{}))
+	if _, err := server.Write(make([]byte, 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 9)); err != io.EOF {
+		t.Errorf("client reads %v, want io.EOF", err)
+	}
+	_, err := client.Write([]byte("x"))
+	errno(t, err, "write", syscall.EPIPE)
+	server.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := server.Read(make([]byte, 9)); err != io.EOF {
+		t.Errorf("server reads %v, want io.EOF", err)
+	}
+}
+
+// The wrapped connection need not be a socket to fail like one.
+func TestResetInMemory(t *testing.T) {
+	var inj faultconn.Injector
+	must(t, &inj, one(fault.Reset{}))
+	client, server := pipe(t, &inj)
+	go server.Write([]byte("x"))
+	_, err := client.Read(make([]byte, 1))
+	errno(t, err, "read", syscall.ECONNRESET)
+}
+
+// Chains of wrappers lead to the socket.
+func TestResetThroughNetConn(t *testing.T) {
+	var inj faultconn.Injector
+	plain, server := tcp(t, new(faultconn.Injector))
+	client := inj.Conn("db", layer{plain})
+	must(t, &inj, one(fault.Reset{}))
+	client.Write([]byte("x"))
+	_, err := server.Read(make([]byte, 1))
+	errno(t, err, "read", syscall.ECONNRESET)
+	client.Close()
+}
+
+// layer hides what its connection offers, but for the way down.
+type layer struct{ net.Conn }
+
+func (l layer) NetConn() net.Conn { return l.Conn }

@@ -1,0 +1,169 @@
+package faultconn
+
+import (
+	"sync"
+	"time"
+)
+
+// identity is what a connection is to plans and events.
+type identity struct {
+	point  string
+	hash   uint64 // of point
+	number int
+	peer   string
+	server bool
+}
+
+// view is what one plan and one connection know of each other.
+type view struct {
+	*compiled
+	id     *identity
+	opened time.Time // when the plan found the connection
+
+	mu       sync.Mutex
+	rules    []*stake // those that may strike this connection
+	offset   [2]int64 // by direction
+	calls    [2]uint64
+	exchange int
+	answered bool // the exchange has seen some of its reply
+	timers   []*time.Timer
+}
+
+// stake is what one rule knows of one connection.
+type stake struct {
+	*rule
+	units  [3]unit // by direction for scopes that have one, then the clock's
+	source source
+	bytes  [2]byteDraws
+	rates  [2]schedule
+	// For When.PerConn.
+	connSeen, connHits int
+}
+
+// unit is one unit of a rule's scope: what has been drawn for it.
+type unit struct {
+	id       int64
+	exchange int // in which it fired
+	drawn    bool
+	counted  bool
+	fired    bool
+	choice   int // index of the share; -1 for none
+	hit      int // Op.Hit of the unit
+}
+
+const (
+	in  = 0
+	out = 1
+)
+
+func direction(k OpKind) int {
+	if k.outbound() {
+		return out
+	}
+	return in
+}
+
+func newView(p *compiled, id *identity) *view {
+	v := &view{compiled: p, id: id, opened: time.Now()}
+	for _, r := range p.rules {
+		if r.wants(id) {
+			v.rules = append(v.rules, &stake{rule: r})
+		}
+	}
+	return v
+}
+
+// begin notes that the operation is under way, as far as exchanges go: a
+// request after a reply begins a new one.
+func (v *view) begin(k OpKind) {
+	if !k.data() {
+		return
+	}
+	request := (k == OpWrite) != v.id.server
+	switch {
+	case v.exchange == 0, request && v.answered:
+		v.exchange++
+		v.answered = !request
+	case !request:
+		v.answered = true
+	}
+}
+
+// advance notes that n bytes have passed.
+func (v *view) advance(k OpKind, n int) {
+	v.mu.Lock()
+	v.offset[direction(k)] += int64(n)
+	v.mu.Unlock()
+}
+
+// call begins a new operation for the scope of operations.
+func (v *view) call(k OpKind) {
+	v.mu.Lock()
+	v.calls[direction(k)]++
+	v.mu.Unlock()
+}
+
+// unit returns the unit the operation belongs to, not yet drawn if it is new.
+func (s *stake) unit(v *view, k OpKind) *unit {
+	u, id := &s.units[0], int64(0)
+	switch s.Scope {
+	case PerExchange:
+		switch k {
+		case OpDial, OpAccept:
+		case OpClock:
+			u = &s.units[2]
+		default:
+			id = int64(v.exchange)
+		}
+	case PerConnection:
+		// The draw is for good, but each exchange is struck anew.
+		if u.exchange != v.exchange {
+			u.exchange, u.fired = v.exchange, false
+		}
+	case PerOperation:
+		u, id = &s.units[direction(k)], int64(v.calls[direction(k)])
+	case PerByte:
+		u, id = &s.units[direction(k)], v.offset[direction(k)]
+	}
+	if u.id != id {
+		*u = unit{id: id}
+	}
+	return u
+}
+
+// elapsed reports whether the time conditions hold.
+func (s *stake) elapsed(v *view, now time.Time) bool {
+	t := now.Sub(v.start)
+	return t >= s.When.After && (s.When.Before == 0 || t < s.When.Before) &&
+		(s.When.Age == 0 || now.Sub(v.opened) >= s.When.Age)
+}
+
+// clocks arms a timer for each rule that strikes without traffic. strike is
+// called from the timer's goroutine.
+func (v *view) clocks(strike func(*view, *stake)) {
+	now := time.Now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range v.rules {
+		ask, _ := s.asks(OpClock)
+		if !ask || !s.clocked() {
+			continue
+		}
+		at := v.start.Add(s.When.After)
+		if t := v.opened.Add(s.When.Age); t.After(at) {
+			at = t
+		}
+		v.timers = append(v.timers, time.AfterFunc(at.Sub(now), func() { strike(v, s) }))
+	}
+}
+
+// stop stops the timers; one that is running finds its plan or its connection
+// gone.
+func (v *view) stop() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, t := range v.timers {
+		t.Stop()
+	}
+	v.timers = nil
+}

@@ -1,0 +1,189 @@
+package faultconn
+
+import (
+	"io"
+	"time"
+)
+
+// outbound is the direction to the peer. All but gate is owned by whoever holds
+// the turn.
+type outbound struct {
+	gate gate
+	turn chan struct{} // holds one value while a Write has it
+	hold hold          // data is not used: the bytes are the caller's until they are sent
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	if c.clear() {
+		n, err := c.inner.Write(b)
+		if err != nil {
+			err = c.failed("write", err)
+		}
+		return n, err
+	}
+	return c.writeHeld(b)
+}
+
+// failed puts what a fault has done to the connection in the place of the error
+// that the wrapped one gave because of it.
+func (c *conn) failed(op string, err error) error {
+	if over := c.over(op); over != nil {
+		return over
+	}
+	return err
+}
+
+func (c *conn) writeHeld(b []byte) (n int, err error) {
+	h := &c.out
+	h.turn <- struct{}{}
+	defer func() {
+		if h.hold.view != nil {
+			c.state.Or(holding)
+		} else {
+			c.state.And(^holding)
+		}
+		<-h.turn
+	}()
+	v := c.view()
+	if v != nil {
+		v.call(OpWrite)
+	}
+	for {
+		if err := c.over("write"); err != nil {
+			return n, err
+		}
+		if h.gate.expired() {
+			return n, c.timedOut("write")
+		}
+		if h.hold.view != nil { // of a Write that ran into its deadline
+			if _, err := c.pause("write"); err != nil {
+				return n, err
+			}
+			continue
+		}
+		if v = c.view(); v == nil {
+			m, err := c.inner.Write(b)
+			n += m
+			if err != nil {
+				err = c.failed("write", err)
+			}
+			return n, err
+		}
+		m, err := c.send(v, b)
+		n, b = n+m, b[m:]
+		if err != nil || len(b) == 0 {
+			return n, err
+		}
+	}
+}
+
+// send writes the front of b as the rules will have it, and returns how many of
+// its bytes are done with.
+func (c *conn) send(v *view, b []byte) (int, error) {
+	h := &c.out
+	d := v.decide(OpWrite, b)
+	c.inj.emit(d.events)
+	e, n := d.effect, d.n
+	if e.Err != nil {
+		n = min(e.Bytes, n)
+	}
+	h.hold = hold{view: v, hang: e.Hang, effect: e}
+	if e.Delay > 0 {
+		h.hold.until = time.Now().Add(e.Delay)
+	}
+	if d.rate != nil {
+		if t := d.rate.take(n, e.Rate); t.After(h.hold.until) {
+			h.hold.until = t
+		}
+	}
+	e, err := c.pause("write")
+	if err != nil {
+		return 0, err
+	}
+	if err := c.over("write"); err != nil {
+		return 0, err
+	}
+	data := b[:n]
+	switch {
+	case e.Discard:
+		v.advance(OpWrite, n)
+		return n, nil
+	case e.Replace:
+		data = []byte(e.With)
+	}
+	if len(data) > 0 {
+		m, err := c.inner.Write(data)
+		if err == nil && m < len(data) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			m = min(m, n)
+			v.advance(OpWrite, m)
+			return m, c.failed("write", err)
+		}
+	}
+	v.advance(OpWrite, n)
+	if e.Err != nil {
+		return n, c.fail("write", e.Err)
+	}
+	return n, nil
+}
+
+// pause waits for what is held and returns the effect that is to take place.
+// The end of a connection has taken place when it returns.
+func (c *conn) pause(op string) (Effect, error) {
+	h := &c.out
+	e := h.hold.effect
+	if h.hold.hang || !h.hold.until.IsZero() {
+		switch h.gate.wait(h.hold.deadline(), c.end, h.hold.view.changed) {
+		case expired:
+			return Effect{}, c.timedOut(op)
+		case ended:
+			return Effect{}, c.over(op)
+		case replanned:
+			if e.ends() {
+				e = Effect{}
+			}
+		}
+	}
+	h.hold = hold{}
+	c.breaks(e)
+	return e, nil
+}
+
+// closeWrite ends the stream to the peer.
+func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
+	if c.clear() {
+		return inner.CloseWrite()
+	}
+	h := &c.out
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
+	if err := c.over("close"); err != nil {
+		return err
+	}
+	v := c.view()
+	if v == nil {
+		return inner.CloseWrite()
+	}
+	v.call(OpCloseWrite)
+	d := v.decide(OpCloseWrite, nil)
+	c.inj.emit(d.events)
+	h.hold = hold{view: v, hang: d.effect.Hang, effect: d.effect}
+	if d.effect.Delay > 0 {
+		h.hold.until = time.Now().Add(d.effect.Delay)
+	}
+	e, err := c.pause("close")
+	switch {
+	case err != nil:
+		return err
+	case e.Err != nil:
+		return c.fail("close", e.Err)
+	case e.Discard:
+		return nil
+	}
+	if err := c.over("close"); err != nil {
+		return err
+	}
+	return inner.CloseWrite()
+}
