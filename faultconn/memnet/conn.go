@@ -108,7 +108,7 @@ func (c *Conn) close(abort bool) bool {
 	h.writable.Broadcast()
 	h.mu.Unlock()
 	if !gone && abort {
-		h.sendReset(time.Time{})
+		h.sendReset(time.Time{}, false)
 	}
 	c.in.bounce()
 	if p := c.pair; p.open.Add(-1) == 0 && p.forget != nil {

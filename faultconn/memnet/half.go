@@ -34,6 +34,7 @@ type half struct {
 	finOut bool // fin is past the gate
 	eof    bool // fin has arrived
 	rst    bool // an RST to the reader waits for the gate
+	lost   int  // bytes that a closed reader will never take; they keep their room
 
 	readShut, readReset, readClosed    bool
 	writeShut, writeReset, writeClosed bool
@@ -77,7 +78,7 @@ func (h *half) instant() bool {
 	return h.path.gate == open && h.path.Link == Link{} && len(h.marks) == 0
 }
 
-func (h *half) room() int { return h.size + h.path.window() - h.q.n }
+func (h *half) room() int { return h.size + h.path.window() - h.q.n - h.lost }
 
 func (h *half) read(p []byte) (int, error) {
 	h.mu.Lock()
@@ -356,10 +357,8 @@ func (h *half) discard() {
 	if h.q.n == 0 {
 		h.q = ring{}
 	}
+	h.lost += sent
 	h.ready, h.marks = 0, nil
-	if h.writers > 0 {
-		h.writable.Broadcast()
-	}
 }
 
 // bounce answers bytes for a closed reader with an RST. It locks the other
@@ -370,23 +369,22 @@ func (h *half) bounce() {
 	h.bounced = false
 	h.mu.Unlock()
 	if due {
-		h.writer.in.sendReset(at)
+		h.writer.in.sendReset(at, true)
 	}
 }
 
-// sendReset sends an RST to the reader, no earlier than at.
-func (h *half) sendReset(at time.Time) {
+// sendReset sends an RST to the reader, no earlier than at. An answer, to
+// bytes that the reader has written, is sent again until it is received, as
+// the bytes are.
+func (h *half) sendReset(at time.Time, answer bool) {
 	h.mu.Lock()
-	switch h.path.gate {
-	case held:
-		h.rst = true
-		h.mu.Unlock()
-		return
-	case cut:
-		// The packet is lost, and nobody is left to send again what was lost
-		// before it: the reader will learn when it writes.
-		h.q.cut(h.unsent)
-		h.unsent, h.fin = 0, h.finOut
+	if h.path.gate != open {
+		h.rst = h.path.gate == held || answer
+		if h.path.gate == cut {
+			// Nobody is left to send again what was lost before.
+			h.q.cut(h.unsent)
+			h.unsent, h.fin = 0, h.finOut
+		}
 		h.mu.Unlock()
 		return
 	}
@@ -412,12 +410,12 @@ func (h *half) setPath(p path) {
 	h.mu.Lock()
 	h.path = p
 	h.send()
-	rst := h.rst && p.gate != held
+	rst := h.rst && p.gate == open
 	h.rst = h.rst && !rst
 	h.writable.Broadcast() // there may be more room
 	h.mu.Unlock()
 	if rst {
-		h.sendReset(time.Time{})
+		h.sendReset(time.Time{}, true)
 	}
 	h.bounce()
 }
