@@ -67,13 +67,14 @@ type name struct {
 	doc  *ast.CommentGroup
 }
 
-// exported lists the names the declaration adds to the package's page of
-// documentation: types, functions, variables, constants; not methods. The
-// names of one const or var block count as one, as they are read together.
+// exported lists the names the declaration adds to the package's index as go
+// doc -short prints it: types, functions, variables, constants. The names of
+// one const or var block count as one, for they are read together, and methods
+// and constructors belong to their type.
 func exported(decl ast.Decl) []name {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
-		if d.Recv == nil && d.Name.IsExported() {
+		if d.Recv == nil && d.Name.IsExported() && !constructs(d) {
 			return []name{{d.Name.Name, d.Pos(), d.Doc}}
 		}
 	case *ast.GenDecl:
@@ -101,6 +102,19 @@ func exported(decl ast.Decl) []name {
 		return names
 	}
 	return nil
+}
+
+// constructs reports whether a function returns a type of its own package.
+func constructs(d *ast.FuncDecl) bool {
+	if d.Type.Results == nil {
+		return false
+	}
+	first := d.Type.Results.List[0].Type
+	if star, ok := first.(*ast.StarExpr); ok {
+		first = star.X
+	}
+	id, ok := first.(*ast.Ident)
+	return ok && id.IsExported()
 }
 
 func TestNoInit(t *testing.T) {
