@@ -1,9 +1,18 @@
 package sqlstore
 
 import (
+	"os"
 	"testing"
 
 	"github.com/brownout-go/brownout/internal/leak"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+// TestMain runs the tests, or, in a process that a test started, the server
+// that it is going to kill.
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(serveEnv); dsn != "" {
+		serve(dsn)
+		return
+	}
+	leak.Main(m)
+}
