@@ -13,7 +13,7 @@ import (
 
 // maxExported is how many top-level names a reader can hold; a package that
 // needs more is two packages.
-const maxExported = 36
+const maxExported = 40
 
 func TestEveryPackageIsDocumented(t *testing.T) {
 	pkgs, _ := packages(t)
