@@ -11,45 +11,50 @@ import (
 // The first part is a placeholder now. Carrying the assertion in each request
 // put it into every log on the way.
 const (
-	authScheme      = "AppSync "
-	authPlaceholder = "syncproto"
-	maxAuth         = 4 << 10
+	authScheme = "AppSync "
+	authFirst  = "c3luY3Byb3Rv" // "syncproto"
+	maxAuth    = 4 << 10
 )
 
 func formatAuthorization(user, token string) string {
 	b := base64.URLEncoding
-	return authScheme + b.EncodeToString([]byte(authPlaceholder)) + ":" +
-		b.EncodeToString([]byte(user)) + ":" + b.EncodeToString([]byte(token))
+	return authScheme + authFirst + ":" + b.EncodeToString([]byte(user)) + ":" + b.EncodeToString([]byte(token))
 }
 
 // parseAuthorization returns user and token.
 func parseAuthorization(s string) (user, token string, ok bool) {
 	rest, ok := strings.CutPrefix(s, authScheme)
-	if !ok || len(s) > maxAuth || strings.Count(rest, ":") != 2 {
+	if !ok || len(s) > maxAuth {
 		return "", "", false
 	}
-	first, rest, _ := strings.Cut(rest, ":")
-	second, third, _ := strings.Cut(rest, ":")
-	var parts [3][]byte
+	first, rest, ok1 := strings.Cut(rest, ":")
+	second, third, ok2 := strings.Cut(rest, ":")
+	if !ok1 || !ok2 {
+		return "", "", false
+	}
+	var parts [3]string
 	for i, p := range [3]string{first, second, third} {
+		if i == 0 && p == authFirst {
+			continue
+		}
 		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(p, "="))
-		if err != nil {
+		if err != nil { // a colon too many as well
 			return "", "", false
 		}
-		parts[i] = b
+		parts[i] = string(b)
 	}
-	return string(parts[1]), string(parts[2]), true
+	return parts[1], parts[2], true
 }
 
-// authorize finds the session of a request for something of the user's, or
-// answers and returns false.
-func (x *exchange) authorize(user string) (Session, bool) {
+// authorize finds the session of a request for the collection x.key, or answers
+// and returns false.
+func (x *exchange) authorize() (Session, bool) {
 	head := x.r.Header.Get("Authorization")
 	if head == "" {
 		head = x.r.Header.Get("Authentication") // as the protocol was written down
 	}
-	claimed, token, ok := parseAuthorization(head)
-	if !ok || claimed != user {
+	user, token, ok := parseAuthorization(head)
+	if !ok || user != x.key.User {
 		x.unauthorized("log in first", ErrNoSession)
 		return Session{}, false
 	}

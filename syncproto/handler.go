@@ -40,6 +40,7 @@ type exchange struct {
 	*Handler
 	w     http.ResponseWriter
 	r     *http.Request
+	key   Key // of a request for a collection
 	event Event
 }
 
@@ -65,50 +66,48 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", methods)
 		x.fail(http.StatusMethodNotAllowed, "the method is not allowed here")
 	default:
-		serve()
+		serve(x)
 	}
 }
 
-// route finds out what is asked for. The path is split before it is decoded,
-// so that an escaped slash stays within its segment.
-func (x *exchange) route() (op, methods string, serve func()) {
-	path := x.r.URL.EscapedPath()
-	switch path {
+// route finds out what is asked for.
+func (x *exchange) route() (op, methods string, serve func(*exchange)) {
+	switch x.r.URL.Path {
 	case "/verify":
-		return "login", "POST", x.login
+		return "login", "POST", (*exchange).login
 	case "/__heartbeat__":
-		return "heartbeat", "GET, HEAD", x.heartbeat
+		return "heartbeat", "GET, HEAD", (*exchange).heartbeat
 	case "/__ready__":
-		return "ready", "GET, HEAD", x.ready
+		return "ready", "GET, HEAD", (*exchange).ready
 	case "/info/configuration":
-		return "info", "GET", x.configuration
+		return "info", "GET", (*exchange).configuration
 	}
-	rest, ok := strings.CutPrefix(path, "/collections/")
+	key, ok := parseKey(x.r.URL)
 	if !ok {
 		return "", "", nil
 	}
-	user, name, ok := strings.Cut(rest, "/")
-	if !ok || strings.Contains(name, "/") {
-		return "", "", nil
-	}
-	key, ok := parseKey(user, name)
-	if !ok {
-		return "", "", nil
-	}
+	x.key = key
 	x.event.User, x.event.Collection = key.User, key.Collection
 	if x.r.Method == http.MethodGet {
-		return "pull", "GET, POST", func() { x.pull(key) }
+		return "pull", "GET, POST", (*exchange).pull
 	}
 	if x.r.URL.RawQuery != "" && x.r.URL.Query().Has("delete") {
-		return "delete", "GET, POST", func() { x.delete(key) }
+		return "delete", "GET, POST", (*exchange).delete
 	}
-	return "push", "GET, POST", func() { x.push(key) }
+	return "push", "GET, POST", (*exchange).push
 }
 
-func parseKey(user, name string) (Key, bool) {
-	u, err1 := url.PathUnescape(user)
-	n, err2 := url.PathUnescape(name)
-	return Key{u, n}, err1 == nil && err2 == nil && validName(u, MaxUser) && validName(n, MaxCollection)
+// parseKey takes /collections/{user}/{collection} apart before it decodes, so
+// that an escaped slash stays within its segment.
+func parseKey(u *url.URL) (Key, bool) {
+	rest, ok := strings.CutPrefix(u.EscapedPath(), "/collections/")
+	user, name, found := strings.Cut(rest, "/")
+	if !ok || !found || strings.Contains(name, "/") {
+		return Key{}, false
+	}
+	user, err1 := url.PathUnescape(user)
+	name, err2 := url.PathUnescape(name)
+	return Key{user, name}, err1 == nil && err2 == nil && validName(user, MaxUser) && validName(name, MaxCollection)
 }
 
 // validName says whether a store has to be able to hold s. A replacement

@@ -10,8 +10,9 @@ import (
 )
 
 // pull answers what is newer than since.
-func (x *exchange) pull(key Key) {
-	s, ok := x.authorize(key.User)
+func (x *exchange) pull() {
+	key := x.key
+	s, ok := x.authorize()
 	if !ok {
 		return
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // push takes in apps.
-func (x *exchange) push(key Key) {
-	s, ok := x.authorize(key.User)
+func (x *exchange) push() {
+	s, ok := x.authorize()
 	if !ok {
 		return
 	}
@@ -36,12 +36,12 @@ func (x *exchange) push(key Key) {
 	for _, a := range apps {
 		x.event.Bytes += int64(len(a.Doc))
 	}
-	x.write(key, s, body, Write{Apps: apps, IfUnmodifiedSince: since})
+	x.write(s, body, Write{Apps: apps, IfUnmodifiedSince: since})
 }
 
 // delete takes a whole collection away. It has no precondition and never had.
-func (x *exchange) delete(key Key) {
-	s, ok := x.authorize(key.User)
+func (x *exchange) delete() {
+	s, ok := x.authorize()
 	if !ok {
 		return
 	}
@@ -55,14 +55,14 @@ func (x *exchange) delete(key Key) {
 		x.refuse(bad)
 		return
 	}
-	x.write(key, s, body, Write{Delete: d})
+	x.write(s, body, Write{Delete: d})
 }
 
 // maxDeletion bounds the words with which a client deletes a collection.
 const maxDeletion = 16 << 10
 
-func (x *exchange) write(key Key, s Session, body []byte, w Write) {
-	ctx := x.r.Context()
+func (x *exchange) write(s Session, body []byte, w Write) {
+	ctx, key := x.r.Context(), x.key
 	w.Quota = x.cfg.Quota
 	if key := x.r.Header.Get("Idempotency-Key"); len(key) > maxIDKey {
 		x.refuse(bad(CodeParameter, fmt.Sprintf("Idempotency-Key: at most %d bytes", maxIDKey)))
