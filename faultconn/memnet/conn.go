@@ -82,7 +82,9 @@ func (c *Conn) close(abort bool) bool {
 		h.mu.Unlock()
 		return false
 	}
-	h.ripen()
+	if len(h.marks) > 0 {
+		h.ripen()
+	}
 	h.readClosed = true
 	gone := h.readReset
 	abort = abort || h.ready > 0

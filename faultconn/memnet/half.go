@@ -70,12 +70,12 @@ type mark struct {
 func (h *half) init(writer, reader *Conn, size int, p path) {
 	h.readable.L, h.writable.L = &h.mu, &h.mu
 	h.writer, h.reader = writer, reader
-	h.size, h.path = size, p
+	h.size, h.path = size, p.plainly()
 }
 
 // instant reports whether what is written is ready at once.
 func (h *half) instant() bool {
-	return h.path.gate == open && h.path.Link == Link{} && len(h.marks) == 0
+	return h.path.plain && len(h.marks) == 0
 }
 
 func (h *half) room() int { return h.size + h.path.window() - h.q.n - h.lost }
@@ -92,9 +92,13 @@ func (h *half) read(p []byte) (int, error) {
 		case h.readLimit.expired:
 			return 0, os.ErrDeadlineExceeded
 		}
-		h.ripen()
-		if n := h.take(p); n > 0 {
-			return n, nil
+		if len(h.marks) > 0 {
+			h.ripen()
+		}
+		if h.ready > 0 || len(h.rest) > 0 {
+			if n := h.take(p); n > 0 {
+				return n, nil
+			}
 		}
 		switch {
 		case h.eof || h.readShut:
@@ -113,9 +117,6 @@ func (h *half) read(p []byte) (int, error) {
 
 // ripen moves what has arrived by now from the marks to ready.
 func (h *half) ripen() {
-	if len(h.marks) == 0 {
-		return
-	}
 	now := time.Now()
 	i := 0
 	for ; i < len(h.marks) && !h.marks[i].at.After(now); i++ {
@@ -158,22 +159,23 @@ func (h *half) awaitBytes(p []byte) int {
 		h.offered, h.offer, h.filled = true, p, 0
 	}
 	h.readers++
-	h.arm()
+	if len(h.marks) > 0 {
+		h.arm()
+	}
 	h.readable.Wait()
 	h.readers--
 	if !mine {
 		return 0
 	}
-	n := h.filled
-	h.offered, h.offer, h.filled = false, nil, 0
-	return n
+	h.offered = false
+	if h.filled == 0 {
+		h.offer = nil
+	}
+	return h.filled
 }
 
 // arm sets the timer that wakes waiting readers for the first mark.
 func (h *half) arm() {
-	if h.readers == 0 || len(h.marks) == 0 {
-		return
-	}
 	d := time.Until(h.marks[0].at)
 	if h.arrival != nil {
 		h.arrival.Reset(d)
@@ -188,6 +190,11 @@ func (h *half) arm() {
 
 func (h *half) write(p []byte) (int, error) {
 	h.mu.Lock()
+	if len(h.offer) >= len(p) && len(p) > 0 && h.quick() {
+		h.hand(p)
+		h.mu.Unlock()
+		return len(p), nil
+	}
 	defer h.mu.Unlock()
 	n := 0
 	mine := false
@@ -224,6 +231,21 @@ func (h *half) write(p []byte) (int, error) {
 			return n, nil
 		}
 	}
+}
+
+// quick reports whether nothing stands between a writer and the buffer that a
+// reader offers. While a reader waits nothing is ready, so nothing is in q.
+func (h *half) quick() bool {
+	return !h.writing && h.instant() && !h.writeClosed && !h.writeLimit.expired && !h.writeReset && !h.writeShut
+}
+
+// hand fills the buffer that a reader offers, and returns how much of p that
+// took.
+func (h *half) hand(p []byte) int {
+	n := copy(h.offer, p)
+	h.offer, h.filled = nil, n
+	h.wakeReaders()
+	return n
 }
 
 func (h *half) await() {
@@ -264,10 +286,8 @@ func (h *half) writeError() error {
 // put takes as much of p as there is room for.
 func (h *half) put(p []byte) (n int) {
 	if len(h.offer) > 0 && h.q.n == 0 && h.instant() {
-		n = copy(h.offer, p)
-		h.offer, h.filled = nil, n
+		n = h.hand(p)
 		p = p[n:]
-		h.wakeReaders()
 	}
 	m := min(len(p), h.room())
 	if m <= 0 {
@@ -316,7 +336,7 @@ func (h *half) schedule(fin bool) {
 	if fin {
 		h.mark(0, left.Add(h.path.Latency), true)
 	}
-	if idle {
+	if idle && h.readers > 0 {
 		h.arm()
 	}
 }
@@ -408,7 +428,7 @@ func (h *half) sendReset(at time.Time, answer bool) {
 // lock.
 func (h *half) setPath(p path) {
 	h.mu.Lock()
-	h.path = p
+	h.path = p.plainly()
 	h.send()
 	rst := h.rst && p.gate == open
 	h.rst = h.rst && !rst

@@ -75,6 +75,12 @@ const (
 // A path is the state of a link at one moment.
 type path struct {
 	Link
-	gate gate
-	line *line
+	gate  gate
+	line  *line
+	plain bool // the gate is open and the link adds nothing
+}
+
+func (p path) plainly() path {
+	p.plain = p.gate == open && p.Link == Link{}
+	return p
 }
