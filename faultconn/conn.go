@@ -45,6 +45,10 @@ const (
 // clear is all that an operation costs when no plan is in force.
 func (c *conn) clear() bool { return c.inj.plan.Load() == nil && c.state.Load() == 0 }
 
+// free is like clear where a plan is in force that has nothing to say about
+// this connection.
+func (c *conn) free() bool { return c.state.Load() == 0 && c.view() == nil }
+
 // view returns what the plan in force and this connection know of each other;
 // nil if the plan has nothing to say here.
 func (c *conn) view() *view {

@@ -32,11 +32,11 @@ type hold struct {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	if !c.clear() {
+	if !c.clear() && !c.free() {
 		return c.readHeld(b, 0, nil)
 	}
 	n, err := c.inner.Read(b)
-	if c.clear() {
+	if c.clear() || c.free() {
 		return n, err
 	}
 	return c.readHeld(b, n, err) // a plan came while the data did not

@@ -14,7 +14,7 @@ type outbound struct {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	if c.clear() {
+	if c.clear() || c.free() {
 		n, err := c.inner.Write(b)
 		if err != nil {
 			err = c.failed("write", err)
