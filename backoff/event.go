@@ -23,7 +23,7 @@ type Event struct {
 	Kind Kind
 
 	// Value is the value in force: after the change for ValueChanged, the one
-	// that asked for the header or the refusal for HeaderSent and Shed.
+	// that asked for the refusal for Shed.
 	Value Value
 
 	// Previous is the value before a ValueChanged.

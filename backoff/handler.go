@@ -25,25 +25,24 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	h.serve(w, r, v)
+	h.serve(w, r, &v)
 }
 
 // serve is ServeHTTP's uncommon path, apart so that the common one stays small.
-func (h *handler) serve(w http.ResponseWriter, r *http.Request, v Value) {
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, v *Value) {
 	next, wait := h.next, max(v.Interval, h.RetryAfter)
 	if h.refuses(r, v) {
 		next = h.Refuse
 		if wait == 0 {
 			wait = DefaultRetryAfter
 		}
-		h.emit(Event{Kind: Shed, Value: v})
+		h.emit(Event{Kind: Shed, Value: *v})
 	}
-	outer, inner := wrap(w, writer{
-		middleware: h.middleware,
-		request:    r,
-		value:      v,
-		retryAfter: wait,
-	})
+	with := writer{middleware: h.middleware, request: r, retryAfter: wait}
+	if h.carries(v) {
+		with.interval = v.Interval
+	}
+	outer, inner := wrap(w, with)
 	next.ServeHTTP(outer, r)
 	if !inner.stamped {
 		inner.stamp(http.StatusOK)
@@ -51,7 +50,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, v Value) {
 }
 
 // refuses draws whether the request is refused.
-func (m *middleware) refuses(r *http.Request, v Value) bool {
+func (m *middleware) refuses(r *http.Request, v *Value) bool {
 	return v.Unavailable > 0 && !m.exempt(r.URL.Path) && m.dice.roll() < v.Unavailable
 }
 
@@ -65,7 +64,7 @@ func (m *middleware) exempt(path string) bool {
 }
 
 // carries draws whether the response carries the value's Interval.
-func (m *middleware) carries(v Value) bool {
+func (m *middleware) carries(v *Value) bool {
 	switch {
 	case v.Interval <= 0:
 		return false

@@ -104,7 +104,7 @@ const (
 // expose adds names to the headers that scripts from another origin may read,
 // if the response lets such scripts read anything.
 func expose(h http.Header, names []string) {
-	if len(names) == 0 || h.Get(allowOrigin) == "" {
+	if len(names) == 0 || len(h[allowOrigin]) == 0 {
 		return
 	}
 	exposed := h[exposeHeaders]

@@ -14,39 +14,38 @@ type writer struct {
 	http.ResponseWriter
 	*middleware
 	request    *http.Request
-	value      Value
-	retryAfter time.Duration
-	stamped    bool // the final header was written, or the connection taken
+	interval   time.Duration // 0 for none
+	retryAfter time.Duration // for refusals; 0 for none
+	stamped    bool          // the final header was written, or the connection taken
 }
 
 // stamp adds what the policy says to a response with the status code.
 func (w *writer) stamp(code int) {
 	w.stamped = true
 	h := w.ResponseWriter.Header()
-	carry := w.carries(w.value)
 	refused := code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests
-	if !carry && !refused {
+	if w.interval <= 0 && !refused {
 		return
 	}
 	var room [4]string
 	names := room[:0]
 	stretch := w.stretch(w.request)
-	if carry {
-		d := times(w.value.Interval, stretch)
+	if w.interval > 0 {
+		d := times(w.interval, stretch)
 		for _, g := range w.groups {
 			if g.poll && !w.polled(code) || g.claimed(h) {
 				continue
 			}
 			g.set(h, seconds(d))
 			names = append(names, g.keys...)
-			w.emit(Event{Kind: HeaderSent, Value: w.value, Header: g.keys[0], Wait: d})
+			w.emit(Event{Kind: HeaderSent, Header: g.keys[0], Wait: d})
 		}
 	}
 	if _, claimed := h[RetryAfter]; refused && !claimed && w.retryAfter > 0 {
 		d := times(w.retryAfter, stretch)
 		h[RetryAfter] = []string{seconds(d)}
 		names = append(names, RetryAfter)
-		w.emit(Event{Kind: HeaderSent, Value: w.value, Header: RetryAfter, Wait: d})
+		w.emit(Event{Kind: HeaderSent, Header: RetryAfter, Wait: d})
 	}
 	expose(h, names)
 }
