@@ -21,30 +21,32 @@ func formatAuthorization(user, token string) string {
 	return authScheme + authFirst + ":" + b.EncodeToString([]byte(user)) + ":" + b.EncodeToString([]byte(token))
 }
 
-// parseAuthorization returns user and token.
-func parseAuthorization(s string) (user, token string, ok bool) {
+// parseAuthorization returns the token, if the header names that user.
+func parseAuthorization(s, user string) (token string, ok bool) {
 	rest, ok := strings.CutPrefix(s, authScheme)
 	if !ok || len(s) > maxAuth {
-		return "", "", false
+		return "", false
 	}
 	first, rest, ok1 := strings.Cut(rest, ":")
 	second, third, ok2 := strings.Cut(rest, ":")
 	if !ok1 || !ok2 {
-		return "", "", false
+		return "", false
 	}
-	var parts [3]string
-	for i, p := range [3]string{first, second, third} {
-		if i == 0 && p == authFirst {
-			continue
+	var buf [512]byte
+	b := base64.RawURLEncoding
+	if first != authFirst {
+		if _, err := b.AppendDecode(buf[:0], unpadded(first)); err != nil {
+			return "", false
 		}
-		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(p, "="))
-		if err != nil { // a colon too many as well
-			return "", "", false
-		}
-		parts[i] = string(b)
 	}
-	return parts[1], parts[2], true
+	if string(b.AppendEncode(buf[:0], []byte(user))) != string(unpadded(second)) {
+		return "", false
+	}
+	tok, err := b.AppendDecode(buf[:0], unpadded(third)) // refuses a fourth part
+	return string(tok), err == nil
 }
+
+func unpadded(s string) []byte { return []byte(strings.TrimRight(s, "=")) }
 
 // authorize finds the session of a request for the collection x.key, or answers
 // and returns false.
@@ -53,8 +55,9 @@ func (x *exchange) authorize() (Session, bool) {
 	if head == "" {
 		head = x.r.Header.Get("Authentication") // as the protocol was written down
 	}
-	user, token, ok := parseAuthorization(head)
-	if !ok || user != x.key.User {
+	user := x.key.User
+	token, ok := parseAuthorization(head, user)
+	if !ok {
 		x.unauthorized("log in first", ErrNoSession)
 		return Session{}, false
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // pull answers what is newer than since.
@@ -45,10 +46,16 @@ func (x *exchange) pull() {
 
 func (x *exchange) pullQuery() (since Time, limit int, _ *refusal) {
 	limit = x.cfg.Limits.Page
-	if x.r.URL.RawQuery == "" {
+	raw := x.r.URL.RawQuery
+	if raw == "" {
 		return 0, limit, nil
 	}
-	q, err := url.ParseQuery(x.r.URL.RawQuery)
+	if s, ok := strings.CutPrefix(raw, "since="); ok { // and nothing else, as most polls have it
+		if t, ok := parsePlain(s); ok {
+			return t, limit, nil
+		}
+	}
+	q, err := url.ParseQuery(raw)
 	if err != nil {
 		return 0, 0, bad(CodeParameter, "the query is not urlencoded")
 	}

@@ -112,7 +112,8 @@ func (s *SignedSessions) Check(_ context.Context, user, token string) (Session, 
 	if len(token) != tokenSize || token[0] != tokenVersion {
 		return Session{}, ErrNoSession
 	}
-	head, mac := []byte(token[:tokenHead]), []byte(token[tokenHead:])
+	tok := []byte(token)
+	head, mac := tok[:tokenHead], tok[tokenHead:]
 	signed := false
 	for _, k := range s.Keys {
 		signed = hmac.Equal(mac, sign(k, head, user)) || signed
@@ -126,7 +127,7 @@ func (s *SignedSessions) Check(_ context.Context, user, token string) (Session, 
 	if left < s.ttl()/2 {
 		return s.issue(user, id), nil
 	}
-	return Session{ID: string(id), Expires: end}, nil
+	return Session{ID: token[9:tokenHead], Expires: end}, nil
 }
 
 // sign covers the user after a head of fixed length, and so no other split of
