@@ -5,7 +5,27 @@ go 1.25.0
 require (
 	github.com/brownout-go/brownout v0.0.0
 	github.com/brownout-go/brownout/syncproto/sqlstore v0.0.0
+	github.com/cactus/go-statsd-client/v5 v5.0.0
+	github.com/goccy/go-yaml v1.19.2
+	go.uber.org/zap v1.26.0
 	golang.org/x/net v0.42.0
+)
+
+require (
+	github.com/bradfitz/gomemcache v0.0.0-20230905024940-24af94b03874 // indirect
+	github.com/dustin/go-humanize v1.0.1 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/mattn/go-isatty v0.0.20 // indirect
+	github.com/ncruces/go-strftime v0.1.9 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	go.uber.org/multierr v1.10.0 // indirect
+	golang.org/x/exp v0.0.0-20250620022241-b7579e27df2b // indirect
+	golang.org/x/sync v0.15.0 // indirect
+	golang.org/x/sys v0.34.0 // indirect
+	modernc.org/libc v1.66.3 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.11.0 // indirect
+	modernc.org/sqlite v1.38.2 // indirect
 )
 
 replace (

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// config is what the flags say, checked.
+type config struct {
+	addr       string
+	db         string   // "memory:" or "sqlite:PATH"
+	memcached  []string // empty: the operator's value lives in this process
+	statsd     string   // empty: no metrics are sent
+	verifier   string   // "dev" or "remote=URL"
+	audiences  []string // empty: any with dev, the server's own URL otherwise
+	budget     time.Duration
+	retryAfter time.Duration
+	faults     string // empty: no plan
+}
+
+const usage = `syncserver is an App Sync server that bends and does not break.
+
+  syncserver [flags]
+
+With no flags it listens on 127.0.0.1:5000, keeps its data in appsync.db, and
+lets anyone on this machine log in under any e-mail address. Open / in a browser
+for the state of the server and the first requests to try.
+
+`
+
+// parseFlags reads the command line. Usage and errors of the flag package go
+// to out.
+func parseFlags(args []string, out io.Writer) (config, error) {
+	var c config
+	var memcached, audience string
+	fs := flag.NewFlagSet("syncserver", flag.ContinueOnError)
+	fs.SetOutput(out)
+	fs.Usage = func() { fmt.Fprint(out, usage); fs.PrintDefaults() }
+	fs.StringVar(&c.addr, "addr", "127.0.0.1:5000", "`host:port` to listen on")
+	fs.StringVar(&c.db, "db", "sqlite:appsync.db", "`store` of the collections: sqlite:FILE, or memory: for one that ends with the process")
+	fs.StringVar(&memcached, "memcached", "", "`host:port,...` where appsync-backoff keeps the poll interval; empty: it is kept in this process and set on the page")
+	fs.StringVar(&c.statsd, "statsd", "", "`host:port` to send metrics to; empty: none are sent")
+	fs.StringVar(&c.verifier, "verifier", "dev", "`who` checks logins: remote=URL of a BrowserID verification service, or dev: test assertions and email?a=audience, on loopback only")
+	fs.StringVar(&audience, "audience", "", "`sites` whose logins are accepted, such as https://apps.example.com, with commas between them; empty: this server's URL")
+	fs.DurationVar(&c.budget, "budget", 2*time.Second, "longest `time` a request may take before it is answered 503")
+	fs.DurationVar(&c.retryAfter, "retry-after", 120*time.Second, "`time` after which a client that got a 503 shall come back, in whole seconds")
+	fs.StringVar(&c.faults, "faults", "", "YAML or JSON `file` with a plan of faults for the connections \"memcached\" (dialled) and \"clients\" (accepted)")
+	if err := fs.Parse(args); err != nil {
+		return config{}, err
+	}
+	if fs.NArg() > 0 {
+		return config{}, fmt.Errorf("unexpected argument %q: syncserver takes flags only, see -h", fs.Arg(0))
+	}
+	if memcached != "" {
+		c.memcached = strings.Split(memcached, ",")
+	}
+	if audience != "" {
+		c.audiences = strings.Split(audience, ",")
+	}
+	return c, c.check()
+}
+
+// check reports every flag that can't be right, and what would be.
+func (c config) check() error {
+	var errs []error
+	bad := func(flag, value, want string) {
+		errs = append(errs, fmt.Errorf("-%s %q: %s", flag, value, want))
+	}
+	host, _, err := net.SplitHostPort(c.addr)
+	if err != nil {
+		bad("addr", c.addr, "want host:port, such as 127.0.0.1:5000 or :5000")
+	}
+	if kind, file, _ := strings.Cut(c.db, ":"); !(kind == "sqlite" && file != "" || c.db == "memory:") {
+		bad("db", c.db, "want sqlite:FILE or memory:")
+	}
+	for _, server := range c.memcached {
+		if _, _, err := net.SplitHostPort(server); err != nil {
+			bad("memcached", server, "want host:port, or several with commas between them")
+		}
+	}
+	if c.statsd != "" {
+		if _, _, err := net.SplitHostPort(c.statsd); err != nil {
+			bad("statsd", c.statsd, "want host:port")
+		}
+	}
+	switch service, remote := strings.CutPrefix(c.verifier, "remote="); {
+	case remote:
+		if u, err := url.Parse(service); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			bad("verifier", c.verifier, "want remote=URL with an http or https URL")
+		}
+	case c.verifier != "dev":
+		bad("verifier", c.verifier, "want dev or remote=URL")
+	case err == nil && !isLoopback(host):
+		bad("addr", c.addr, "the dev verifier believes anyone, so it serves loopback only: listen on 127.0.0.1, or name a real one with -verifier remote=URL")
+	}
+	if c.verifier == "dev" && len(c.audiences) > 0 {
+		bad("audience", strings.Join(c.audiences, ","), "the dev verifier accepts every site; it goes with -verifier remote=URL")
+	}
+	for _, site := range c.audiences {
+		if u, err := url.Parse(site); err != nil || u.Scheme == "" || u.Host == "" {
+			bad("audience", site, "want scheme://host[:port], or several with commas between them")
+		}
+	}
+	if c.budget <= 0 {
+		bad("budget", c.budget.String(), "want a time above zero, such as 2s")
+	}
+	if c.retryAfter < time.Second {
+		bad("retry-after", c.retryAfter.String(), "want a second or more")
+	}
+	return errors.Join(errs...)
+}
+
+// isLoopback tells whether a listener on host can be reached from this machine
+// only. A name other than localhost may resolve to anything, so it can't.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/brownout-go/brownout/syncproto/sqlstore"
+)
+
+// A database that hangs, here because another process has locked it, costs
+// nobody more than the budget: pushes get 503 and Retry-After, pulls, which can
+// be answered, are answered, and when the lock is gone everything is as before.
+func TestHungDatabase(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "appsync.db")
+	p := startProgram(t, "-db", "sqlite:"+file, "-budget", "300ms", "-retry-after", "7s")
+	d := p.login("ann@example.com")
+	d.push("https://before.example")
+
+	connector, _, err := sqlstore.Connector("sqlite:" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	tx, err := db.BeginTx(context.Background(), nil) // immediate: it has the write lock
+	if err != nil {
+		t.Fatal(err)
+	}
+	type answer struct {
+		status int
+		header http.Header
+		err    error
+	}
+	answers := make(chan answer)
+	const pushes = 20
+	for i := range pushes {
+		go func() {
+			resp, err := d.try("POST", d.path, d.auth, appsOf([]string{fmt.Sprintf("https://during%d.example", i)}))
+			if err != nil {
+				answers <- answer{err: err}
+				return
+			}
+			resp.Body.Close()
+			answers <- answer{resp.StatusCode, resp.Header, nil}
+		}()
+	}
+	for range pushes {
+		if a := <-answers; a.status != 503 || a.header.Get("Retry-After") != "7" {
+			t.Errorf("push while the database hangs: %d, Retry-After %q, %v; want 503, 7", a.status, a.header.Get("Retry-After"), a.err)
+		}
+	}
+	if got := d.pull(); !got["https://before.example"] {
+		t.Errorf("pull while writes hang: %v", got)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	d.push("https://after.example")
+	if got := d.pull(); len(got) != 2 {
+		t.Errorf("afterwards there are %v, want what was pushed before and after", got)
+	}
+}

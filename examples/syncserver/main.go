@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/zap"
+)
+
+func main() {
+	// SIGTERM and Ctrl-C drain; a second one ends the process at once, for stop
+	// restores what signals do by themselves.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop)
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "syncserver: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, and then until the requests under way have been
+// answered.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	cfg, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	log, err := newLog()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }() // fails on terminals, harmlessly
+
+	ln, err := net.Listen("tcp", cfg.addr)
+	if err != nil {
+		return err
+	}
+	s, err := newServer(ctx, cfg, "http://"+ln.Addr().String(), log)
+	if err != nil {
+		_ = ln.Close()
+		return err
+	}
+	defer s.close()
+	fmt.Fprintf(stdout, "%s/ is an App Sync server, data in %s\n", s.url, cfg.db)
+	log.Info("listening", zap.String("url", s.url), zap.String("db", cfg.db), zap.Duration("budget", cfg.budget))
+	if cfg.verifier == "dev" {
+		log.Warn("development logins: anyone who can connect may log in as anyone; use -verifier remote=URL for real ones")
+	}
+	go s.reloadOnHangup(ctx)
+	return s.serve(ctx, ln)
+}
+
+// newLog writes JSON lines to standard error, every one of them: by default
+// zap would leave out most lines of a fault that strikes often.
+func newLog() (*zap.Logger, error) {
+	c := zap.NewProductionConfig()
+	c.Sampling = nil
+	c.DisableStacktrace = true
+	return c.Build()
+}

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cactus/go-statsd-client/v5/statsd"
+	"go.uber.org/zap"
+
+	"github.com/brownout-go/brownout/backoff"
+	"github.com/brownout-go/brownout/backoff/memcachestore"
+	backoffobserve "github.com/brownout-go/brownout/backoff/observe"
+	"github.com/brownout-go/brownout/faultconn"
+	faultobserve "github.com/brownout-go/brownout/faultconn/observe"
+	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/browserid"
+	syncobserve "github.com/brownout-go/brownout/syncproto/observe"
+	"github.com/brownout-go/brownout/syncproto/sqlstore"
+	"github.com/brownout-go/brownout/timeout"
+	timeoutobserve "github.com/brownout-go/brownout/timeout/observe"
+)
+
+// maxStatements is how many statements run at once; more wait their turn
+// within their request's budget.
+const maxStatements = 64
+
+// A server is everything composed. Its fields are set by newServer, in the
+// order in which they are here.
+type server struct {
+	cfg   config
+	url   string // where clients find it, without a slash at the end
+	log   *zap.Logger
+	start time.Time
+
+	stats  statsd.StatSender // nil: no metrics
+	faults *faultconn.Injector
+	plan   plan
+	asked  backoff.Store   // where the operator puts what is asked of clients
+	value  *backoff.Source // what is asked of them now
+	limit  *timeout.Limiter
+	store  syncproto.Store
+	counts counts
+
+	handler http.Handler
+
+	closers []func() error // in the order of opening
+}
+
+// newServer opens what the server stands on and puts it together. The caller
+// closes it.
+func newServer(ctx context.Context, cfg config, url string, log *zap.Logger) (_ *server, err error) {
+	s := &server{cfg: cfg, url: url, log: log, start: time.Now()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	for _, open := range []func(context.Context) error{
+		s.openStats, s.openFaults, s.openBackoff, s.openStore, s.compose,
+	} {
+		if err := open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *server) openStats(context.Context) error {
+	if s.cfg.statsd == "" {
+		return nil
+	}
+	client, err := statsd.NewClientWithConfig(&statsd.ClientConfig{Address: s.cfg.statsd, Prefix: "syncserver"})
+	if err != nil {
+		return fmt.Errorf("-statsd: %w", err)
+	}
+	s.stats = client
+	s.closers = append(s.closers, client.Close)
+	return nil
+}
+
+func (s *server) openFaults(context.Context) error {
+	see := &faultobserve.Observer{Statsd: s.stats, Log: s.log}
+	s.faults = &faultconn.Injector{OnEvent: see.Observe}
+	if s.cfg.faults == "" {
+		return nil
+	}
+	return s.loadPlan()
+}
+
+// loadPlan puts the plan of the file in force.
+func (s *server) loadPlan() error {
+	p, err := readPlan(s.cfg.faults)
+	if err != nil {
+		return fmt.Errorf("-faults: %w", err)
+	}
+	if err := s.faults.SetPlan(p); err != nil {
+		return fmt.Errorf("-faults: %s: %w", s.cfg.faults, err)
+	}
+	s.plan.set(p)
+	s.log.Warn("faults in force", zap.String("file", s.cfg.faults), zap.Int("rules", len(p.Rules)), zap.Uint64("seed", p.Seed))
+	return nil
+}
+
+// reloadOnHangup reads the plan again at each SIGHUP, so that faults can be
+// switched while the server runs. A file that is wrong changes nothing.
+func (s *server) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			if s.cfg.faults == "" {
+				s.log.Warn("SIGHUP without -faults: nothing to read again")
+			} else if err := s.loadPlan(); err != nil {
+				s.log.Error("the faults stay as they were", zap.Error(err))
+			}
+		}
+	}
+}
+
+// openBackoff starts watching what the operator asks of clients.
+func (s *server) openBackoff(context.Context) error {
+	s.asked = &backoff.Memory{}
+	if len(s.cfg.memcached) > 0 {
+		cache, err := memcachestore.New(memcachestore.Config{
+			Addr:        strings.Join(s.cfg.memcached, ","),
+			DialContext: s.faults.Dialer(pointMemcached, nil),
+		})
+		if err != nil {
+			return fmt.Errorf("-memcached: %w", err)
+		}
+		s.closers = append(s.closers, cache.Close)
+		s.asked = cache
+	}
+	see := &backoffobserve.Observer{Statsd: s.stats, Log: s.log}
+	source, err := backoff.NewSource(backoff.SourceConfig{Store: s.asked, OnEvent: see.Observe})
+	if err != nil {
+		return err
+	}
+	s.value = source
+	s.closers = append(s.closers, source.Close)
+	return nil
+}
+
+// openStore opens the collections. A database that hangs gets what is left of
+// the request's budget and no more: the statement is given up and the request
+// answered 503.
+func (s *server) openStore(ctx context.Context) error {
+	if s.cfg.db == "memory:" {
+		s.store = &syncproto.Memory{}
+		return nil
+	}
+	connector, dialect, err := sqlstore.Connector(s.cfg.db)
+	if err != nil {
+		return fmt.Errorf("-db: %w", err)
+	}
+	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
+	guard, err := timeout.NewBackend(timeout.BackendConfig{
+		Name: "database", Call: s.cfg.budget, Reserve: s.cfg.budget / 20,
+		Slots: maxStatements, RetryAfter: s.cfg.retryAfter, OnEvent: see.Observe,
+	})
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(guard.Connector(connector))
+	db.SetMaxOpenConns(maxStatements)
+	db.SetMaxIdleConns(maxStatements)
+	s.closers = append(s.closers, db.Close)
+	store, err := sqlstore.New(ctx, db, dialect)
+	if err != nil {
+		return fmt.Errorf("-db %s: %w", s.cfg.db, err)
+	}
+	s.store = store
+	return nil
+}
+
+// compose puts the handlers around each other: counting outermost, then the
+// budget, then the headers that ask clients to wait, then the protocol.
+func (s *server) compose(ctx context.Context) error {
+	sync, err := s.protocol(ctx)
+	if err != nil {
+		return err
+	}
+	ease, err := backoff.Policy{
+		Current: s.value.Current,
+		OnEvent: (&backoffobserve.Observer{Statsd: s.stats, Log: s.log}).Observe,
+	}.Middleware()
+	if err != nil {
+		return err
+	}
+	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
+	s.limit, err = timeout.New(timeout.Config{
+		Total:      s.cfg.budget,
+		RetryAfter: func(*timeout.Error) time.Duration { return s.cfg.retryAfter },
+		OnEvent:    see.Observe,
+	})
+	if err != nil {
+		return err
+	}
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.Handle("/", sync)
+	mux.Handle("/collections/", ease(sync))
+	if s.operated() {
+		mux.Handle("/backoff", operator(s.asked, s.value))
+	}
+	s.handler = s.counts.handler(s.limit.Handler(mux))
+	return nil
+}
+
+// operated tells whether the poll interval is set over HTTP: the server keeps
+// it itself, and nobody else's machine can reach it.
+func (s *server) operated() bool {
+	host, _, err := net.SplitHostPort(s.cfg.addr)
+	return err == nil && len(s.cfg.memcached) == 0 && isLoopback(host)
+}
+
+// protocol is the App Sync handler.
+func (s *server) protocol(ctx context.Context) (http.Handler, error) {
+	see := &syncobserve.Observer{Statsd: s.stats, Log: s.log}
+	cfg := syncproto.Config{
+		Store:      s.store,
+		RetryAfter: s.cfg.retryAfter,
+		OnEvent:    see.Observe,
+	}
+	if service, remote := strings.CutPrefix(s.cfg.verifier, "remote="); remote {
+		cfg.Verifier = browserid.Remote{URL: service}
+		cfg.Audiences = s.cfg.audiences
+		if len(cfg.Audiences) == 0 {
+			cfg.Audiences = []string{s.url}
+			s.log.Warn("logins are accepted for this audience only; name your site with -audience", zap.Strings("audiences", cfg.Audiences))
+		}
+	} else {
+		cfg.Verifier = syncproto.Verifiers{browserid.Development{}, syncproto.PlainVerifier{}}
+		cfg.Development = true
+	}
+	// Logins outlive a restart if the store can keep a secret.
+	if keeper, ok := s.store.(interface {
+		Secret(context.Context) ([]byte, error)
+	}); ok {
+		key, err := keeper.Secret(ctx)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Sessions = &syncproto.SignedSessions{Keys: [][]byte{key}}
+	}
+	return syncproto.New(cfg)
+}
+
+// serve answers requests until ctx ends, and then drains: connections that
+// have not been answered a budget later are closed.
+func (s *server) serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 2 * s.cfg.budget,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          zap.NewStdLog(s.log),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(s.faults.Listener(pointClients, ln)) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	s.log.Info("draining", zap.Int64("in_flight", s.counts.inFlight.Load()))
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.cfg.budget)
+	defer cancel()
+	if err := srv.Shutdown(drain); err != nil {
+		s.log.Warn("closing connections that did not drain", zap.Error(err))
+		_ = srv.Close()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	s.log.Info("stopped", zap.Int64("requests", s.counts.requests.Load()))
+	return nil
+}
+
+// close closes what newServer opened, last first, and waits for it.
+func (s *server) close() {
+	for len(s.closers) > 0 {
+		last := len(s.closers) - 1
+		if err := s.closers[last](); err != nil {
+			s.log.Warn("close", zap.Error(err))
+		}
+		s.closers = s.closers[:last]
+	}
+}
