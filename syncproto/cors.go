@@ -9,7 +9,7 @@ import (
 // browser hides even Retry-After from them.
 const (
 	corsAllow  = "Authorization, Authentication, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-If-Unmodified-Since"
-	corsExpose = "Retry-After, X-Sync-Poll, X-Sync-Poll-Time, X-Sync-Authorization, X-Last-Modified, X-Weave-Backoff, X-Backoff, Backoff, ETag"
+	corsExpose = "Retry-After, X-Sync-Poll, X-Sync-Poll-Time, X-Sync-Authorization, X-Weave-Backoff, X-Backoff, Backoff, ETag"
 	corsAge    = "3600"
 )
 

@@ -29,7 +29,14 @@ func (x *exchange) pull() {
 		return
 	}
 	x.w.Header().Set("Cache-Control", "no-cache, private")
+	x.setETag(st)
 	name := markName(s, key)
+	if v := x.r.Header.Get("If-None-Match"); v != "" && matches(v, st.etag()) {
+		x.begin(ctx, name, min(since, st.Last))
+		x.event.Idle, x.event.Status = true, http.StatusNotModified
+		x.w.WriteHeader(http.StatusNotModified)
+		return
+	}
 	if st.Deleted == nil && st.Last > since {
 		x.stream(key, name, since, limit)
 		return
@@ -117,6 +124,7 @@ func (x *exchange) stream(key Key, name string, since Time, limit int) {
 
 	until, gone := since, (*Deletion)(nil)
 	more, err := x.cfg.Store.Read(ctx, key, since, limit, func(st State) error {
+		x.setETag(st)
 		if gone = st.Deleted; gone != nil {
 			return nil
 		}

@@ -86,6 +86,9 @@ func (x *exchange) write(s Session, body []byte, w Write) {
 	x.event.Replayed = res.Replayed
 	name := markName(s, key)
 	received := x.received(ctx, name, w, res)
+	if w.Delete == nil && !res.Replayed {
+		x.setETag(State{UUID: res.UUID, Last: res.Time})
+	}
 	x.begin(ctx, name, received)
 	b := received.append(append(make([]byte, 0, 40), `{"received":`...))
 	x.send(http.StatusOK, append(b, '}'))
@@ -125,6 +128,13 @@ func (x *exchange) condition() (*Time, *refusal) {
 		t, err := ParseTime(c.value)
 		if err != nil {
 			return nil, bad(CodeParameter, c.name+": want a decimal number of seconds")
+		}
+		return &t, nil
+	}
+	if v := x.r.Header.Get("If-Match"); v != "" {
+		t, ok := etagTime(v)
+		if !ok {
+			return nil, bad(CodeParameter, "If-Match: want one ETag as a pull gave it")
 		}
 		return &t, nil
 	}
