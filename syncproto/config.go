@@ -52,6 +52,8 @@ type Config struct {
 	Limits Limits
 	// Quota bounds what one user may hold. Zero does not bound anything.
 	Quota Quota
+	// Watch lets clients wait for news. Zero makes them poll.
+	Watch Watch
 	// RetryAfter is sent with a 503, in whole seconds. Zero means 120 s.
 	RetryAfter time.Duration
 
@@ -125,6 +127,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("syncproto: Config.Quota %+v: must not be negative", c.Quota)
 	}
 	var err error
+	if c.Watch, err = c.Watch.withDefaults(); err != nil {
+		return c, err
+	}
 	c.Limits, err = c.Limits.withDefaults()
 	return c, err
 }

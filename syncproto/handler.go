@@ -20,6 +20,7 @@ import (
 // It is safe for concurrent use, starts no goroutine and needs no closing.
 type Handler struct {
 	cfg     Config
+	hub     hub
 	writers sync.Pool // of *bufio.Writer
 }
 

@@ -121,6 +121,7 @@ func TestConfigErrors(t *testing.T) {
 		"RetryAfter":    func(c *syncproto.Config) { c.RetryAfter = -time.Second },
 		"Limits":        func(c *syncproto.Config) { c.Limits.Apps = -1 },
 		"Limits.Origin": func(c *syncproto.Config) { c.Limits.Origin = syncproto.MaxOrigin + 1 },
+		"Watch":         func(c *syncproto.Config) { c.Watch.Max = -1 },
 		"Quota":         func(c *syncproto.Config) { c.Quota.Bytes = -1 },
 		"Keys":          func(c *syncproto.Config) { c.Sessions = &syncproto.SignedSessions{} },
 	} {

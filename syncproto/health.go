@@ -40,6 +40,7 @@ func (x *exchange) configuration() {
 		QuotaColl      int   `json:"quota_collections,omitempty"`
 		QuotaApps      int   `json:"quota_apps,omitempty"`
 		QuotaBytes     int64 `json:"quota_bytes,omitempty"`
+		MaxWait        int   `json:"max_wait_seconds"`
 		IdempotencyAge int   `json:"idempotency_seconds"`
-	}{l.Body, l.Apps, l.Doc, l.Depth, l.Origin, l.Page, q.Collections, q.Apps, q.Bytes, int(IDRetention.Seconds())})
+	}{l.Body, l.Apps, l.Doc, l.Depth, l.Origin, l.Page, q.Collections, q.Apps, q.Bytes, int(x.cfg.Watch.Max.Seconds()), int(IDRetention.Seconds())})
 }

@@ -22,7 +22,22 @@ func (x *exchange) pull() {
 		x.refuse(bad)
 		return
 	}
+	if wantsStream(x.r) {
+		x.events(since)
+		return
+	}
 	ctx := x.r.Context()
+	if strings.Contains(x.r.URL.RawQuery, "wait=") {
+		wait, bad := x.waitQuery()
+		if bad != nil {
+			x.refuse(bad)
+			return
+		}
+		if err := x.await(ctx, since, wait); err != nil {
+			x.unavailable(err)
+			return
+		}
+	}
 	st, err := x.cfg.Store.State(ctx, key)
 	if err != nil {
 		x.unavailable(err)

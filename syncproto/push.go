@@ -83,6 +83,7 @@ func (x *exchange) write(s Session, body []byte, w Write) {
 		x.unavailable(err)
 		return
 	}
+	x.hub.wake(key)
 	x.event.Replayed = res.Replayed
 	name := markName(s, key)
 	received := x.received(ctx, name, w, res)

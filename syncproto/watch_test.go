@@ -1,0 +1,175 @@
+package syncproto_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+var watching = syncproto.Watch{Max: time.Minute}
+
+func TestWaitForNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: watching})
+		phone, laptop := s.login("ann@example.com"), s.login("ann@example.com")
+		begin := time.Now()
+		go func() {
+			time.Sleep(20 * time.Second)
+			phone.text("POST", "", `[{"origin":"a"}]`)
+		}()
+		status, body := laptop.text("GET", "?wait=50", "")
+		if took := time.Since(begin); status != 200 || !strings.Contains(body, `"origin":"a"`) || took != 20*time.Second {
+			t.Errorf("after %v: %d %s, want the app after 20 s", took, status, body)
+		}
+	})
+}
+
+func TestWaitForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: watching})
+		d, other := s.login("ann@example.com"), s.login("bob@example.com")
+		for query, want := range map[string]time.Duration{"?wait=30": 30 * time.Second, "?wait=1.5": 1500 * time.Millisecond, "?wait=3600": time.Minute, "?wait=0": 0, "": 0} {
+			begin := time.Now()
+			go func() {
+				time.Sleep(time.Second)
+				other.text("POST", "", `[{"origin":"not hers"}]`)
+			}()
+			status, body := d.text("GET", query, "")
+			if took := time.Since(begin); status != 200 || !strings.Contains(body, `"applications":[]`) || took != want {
+				t.Errorf("%s: after %v: %d %s, want nothing after %v", query, took, status, body, want)
+			}
+			time.Sleep(time.Second)
+		}
+		for _, query := range []string{"?wait=x", "?wait=-1", "?wait=NaN"} {
+			if status, body := d.text("GET", query, ""); status != 400 {
+				t.Errorf("%s: %d %s", query, status, body)
+			}
+		}
+		d.text("POST", "", `[{"origin":"a"}]`)
+		begin := time.Now()
+		if _, body := d.text("GET", "?wait=30", ""); !strings.Contains(body, `"a"`) || time.Since(begin) > 0 {
+			t.Errorf("what was there already took %v: %s", time.Since(begin), body)
+		}
+	})
+}
+
+func TestWaitEndsWithDeletion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: watching})
+		d := s.login("ann@example.com")
+		go func() {
+			time.Sleep(5 * time.Second)
+			d.text("POST", "?delete", `{"client_id":"phone"}`)
+		}()
+		begin := time.Now()
+		_, body := d.text("GET", "?wait=30&since=9999999999", "")
+		if !strings.Contains(body, "collection_deleted") || time.Since(begin) != 5*time.Second {
+			t.Errorf("after %v: %s", time.Since(begin), body)
+		}
+	})
+}
+
+// Writes through another server are found by looking.
+func TestRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, sessions := new(syncproto.Memory), &syncproto.SignedSessions{Keys: [][]byte{make([]byte, 32)}}
+		one := serve(t, syncproto.Config{Store: store, Sessions: sessions, Watch: syncproto.Watch{Max: time.Minute, Recheck: 2 * time.Second}})
+		two := serve(t, syncproto.Config{Store: store, Sessions: sessions})
+		d, other := one.login("ann@example.com"), two.login("ann@example.com")
+		begin := time.Now()
+		go func() {
+			time.Sleep(5 * time.Second)
+			other.text("POST", "", `[{"origin":"a"}]`)
+		}()
+		_, body := d.text("GET", "?wait=30", "")
+		if took := time.Since(begin); !strings.Contains(body, `"a"`) || took != 6*time.Second {
+			t.Errorf("after %v: %s, want it at the next look after 5 s", took, body)
+		}
+	})
+}
+
+func TestTooManyWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: syncproto.Watch{Max: time.Minute, Clients: 1}})
+		d := s.login("ann@example.com")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			d.text("GET", "?wait=30", "")
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		if status, _ := d.text("GET", "?wait=30", ""); status != 200 || time.Since(begin) > 0 {
+			t.Errorf("one too many waited %v: %d", time.Since(begin), status)
+		}
+		if status, _ := d.text("GET", "", "", "Accept", "text/event-stream"); status != 503 {
+			t.Errorf("one stream too many: %d", status)
+		}
+		<-done
+		begin = time.Now()
+		if d.text("GET", "?wait=30", ""); time.Since(begin) != 30*time.Second {
+			t.Errorf("with a free place again the wait was %v", time.Since(begin))
+		}
+	})
+}
+
+func TestEventStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: syncproto.Watch{Max: 5 * time.Minute}})
+		d := s.login("ann@example.com")
+		d.text("POST", "", `[{"origin":"a"}]`)
+		begin := time.Now()
+		e := d.stream("")
+		defer e.Close()
+		name, first := e.next()
+		if name != "change" || first == "" {
+			t.Fatalf("the first event is %q %q, want what is there already", name, first)
+		}
+		go func() {
+			time.Sleep(2 * time.Minute)
+			d.text("POST", "", `[{"origin":"b"}]`)
+			time.Sleep(time.Minute)
+			d.text("POST", "?delete", `{"client_id":"x"}`)
+		}()
+		if name, id := e.next(); name != "change" || id <= first || time.Since(begin).Round(time.Second) != 2*time.Minute {
+			t.Errorf("%q %q after %v, want a change after 2 minutes", name, id, time.Since(begin))
+		}
+		if name, _ := e.next(); name != "deleted" {
+			t.Errorf("%q, want deleted", name)
+		}
+		if name, _ := e.next(); name != "" || time.Since(begin) != 5*time.Minute {
+			t.Errorf("%q after %v, want the end after 5 minutes", name, time.Since(begin))
+		}
+		// Who comes again says what it has heard of.
+		again := d.stream("", "Last-Event-ID", "99999999999.00")
+		defer again.Close()
+		if name, _ := again.next(); name != "" {
+			t.Errorf("%q, which had been told before", name)
+		}
+	})
+}
+
+func TestNoStreams(t *testing.T) {
+	s := newSite(t, syncproto.Config{})
+	s.device("ann@example.com").get("", "Accept", "text/event-stream").want(406)
+}
+
+// A deadline of the context, such as a budget for requests, is kept to.
+func TestWaitWithinTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true, Watch: watching})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := serveHandler(t, budget(h, 8*time.Second))
+		d := s.login("ann@example.com")
+		begin := time.Now()
+		status, _ := d.text("GET", "?wait=30", "")
+		if took := time.Since(begin); status != 200 || took != 7*time.Second {
+			t.Errorf("%d after %v, want 200 an eighth before the deadline of 8 s", status, took)
+		}
+	})
+}
