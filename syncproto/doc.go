@@ -8,12 +8,13 @@
 // clients of that time work against this handler unchanged.
 //
 //	POST /verify                               log in: assertion and audience, as a form
-//	GET  /collections/{user}/{collection}      pull: ?since=TIME&limit=N
+//	GET  /collections/{user}/{collection}      pull: ?since=TIME&limit=N&wait=SECONDS
 //	POST /collections/{user}/{collection}      push: an array of documents, ?lastget=TIME
 //	POST /collections/{user}/{collection}?delete
 //	GET  /__heartbeat__                        the process answers: OK
 //	GET  /__ready__                            the store answers too, or 503
 //	GET  /info/configuration                   the limits in force
+//	GET  /info/usage/{user}                    what a user holds, if the store is a [Directory]
 //
 // # What it promises
 //

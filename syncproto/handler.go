@@ -83,6 +83,13 @@ func (x *exchange) route() (op, methods string, serve func(*exchange)) {
 	case "/info/configuration":
 		return "info", "GET", (*exchange).configuration
 	}
+	if user, ok := parseUser(x.r.URL); ok {
+		if _, ok := x.cfg.Store.(Directory); !ok {
+			return "", "", nil
+		}
+		x.key.User, x.event.User = user, user
+		return "info", "GET", (*exchange).usage
+	}
 	key, ok := parseKey(x.r.URL)
 	if !ok {
 		return "", "", nil

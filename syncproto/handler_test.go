@@ -74,6 +74,21 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+func TestUsage(t *testing.T) {
+	s := newSite(t, syncproto.Config{Quota: syncproto.Quota{Bytes: 1000}})
+	d := s.device("ann@example.com")
+	until := d.push(`[{"origin":"a"}]`)
+	s.do("GET", "/info/usage/ann@example.com", "").want(401)
+	s.do("GET", "/info/usage/bob@example.com", "", "Authorization", d.auth).want(401)
+	s.do("GET", "/info/usage/", "", "Authorization", d.auth).want(404)
+	want := fmt.Sprintf(`{"collections":{"apps":{"apps":1,"bytes":14,"until":%v}},"bytes":14,"quota_bytes":1000}`, until)
+	if got := s.do("GET", "/info/usage/ann%40example.com", "", "Authorization", d.auth).want(200).Body.String(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	plain := newSite(t, syncproto.Config{Store: &brokenStore{Store: new(syncproto.Memory)}})
+	plain.do("GET", "/info/usage/ann@example.com", "", "Authorization", plain.device("ann@example.com").auth).want(404)
+}
+
 func TestCORS(t *testing.T) {
 	const origin = "https://apps.example.com"
 	get := func(origins ...string) answer {
