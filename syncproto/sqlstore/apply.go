@@ -2,36 +2,35 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
 
 // Apply implements [syncproto.Replica].
 func (s *Store) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *tx) error {
 		apps := make([]syncproto.App, len(ch.Records))
 		for i, r := range ch.Records {
 			apps[i] = r.App
 		}
-		c, err := s.open(ctx, tx, key, apps)
+		c, err := s.open(tx, key, apps)
 		if err != nil || ch.Last <= c.Last {
 			return err
 		}
 		if ch.UUID != c.UUID || ch.Deleted != nil {
-			if err := s.clear(ctx, tx, c); err != nil {
+			if err := s.clear(tx, c); err != nil {
 				return err
 			}
 		}
-		if err := s.count(ctx, tx, c, apps); err != nil {
+		if err := s.count(tx, c, apps); err != nil {
 			return err
 		}
-		err = s.put(ctx, tx, c, len(ch.Records), func(i int) syncproto.Record { return ch.Records[i] })
+		err = s.put(tx, c, len(ch.Records), func(i int) syncproto.Record { return ch.Records[i] })
 		if err != nil {
 			return err
 		}
 		c.State = ch.State
-		return s.save(ctx, tx, c)
+		return s.save(tx, c)
 	})
 	return wrap(ctx, "apply", err)
 }

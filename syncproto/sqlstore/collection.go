@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"database/sql"
 
 	"github.com/brownout-go/brownout/syncproto"
@@ -21,23 +20,24 @@ type collection struct {
 
 // open reads the collection that a transaction is going to write apps to.
 // Most writes bring one: what it replaces is read with the same statement.
-func (s *Store) open(ctx context.Context, tx *sql.Tx, key syncproto.Key, apps []syncproto.App) (*collection, error) {
+func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collection, error) {
 	c := &collection{key: key}
-	into := []any{&c.apps, &c.bytes, &c.ids}
-	var row *sql.Row
-	if len(apps) == 1 {
-		into = append(into, &c.old)
-		row = tx.QueryRowContext(ctx, s.queries.openOne, apps[0].Origin, key.User, key.Collection)
-	} else {
-		row = tx.QueryRowContext(ctx, s.queries.open, key.User, key.Collection)
-	}
+	var row stateRow
+	into := row.into(&c.apps, &c.bytes, &c.ids)
 	var err error
-	c.State, c.found, err = scanState(row, into...)
+	if len(apps) == 1 {
+		c.found, err = tx.get(append(into, &c.old), s.queries.openOne, apps[0].Origin, key.User, key.Collection)
+	} else {
+		c.found, err = tx.get(into, s.queries.open, key.User, key.Collection)
+	}
+	if err == nil {
+		c.State, err = row.state()
+	}
 	return c, err
 }
 
 // save stores the row.
-func (s *Store) save(ctx context.Context, tx *sql.Tx, c *collection) error {
+func (s *Store) save(tx *tx, c *collection) error {
 	deleted, err := encodeDeletion(c.Deleted)
 	if err != nil {
 		return err
@@ -46,12 +46,11 @@ func (s *Store) save(ctx context.Context, tx *sql.Tx, c *collection) error {
 	if c.found {
 		query = s.queries.update
 	}
-	_, err = tx.ExecContext(ctx, query, c.UUID, int64(c.Last), deleted, c.apps, c.bytes, c.ids, c.key.User, c.key.Collection)
-	return err
+	return tx.exec(query, c.UUID, int64(c.Last), deleted, c.apps, c.bytes, c.ids, c.key.User, c.key.Collection)
 }
 
 // count makes the counts of the collection what they will be with the apps.
-func (s *Store) count(ctx context.Context, tx *sql.Tx, c *collection, apps []syncproto.App) error {
+func (s *Store) count(tx *tx, c *collection, apps []syncproto.App) error {
 	switch {
 	case len(apps) == 1:
 		if c.old.Valid {
@@ -67,12 +66,10 @@ func (s *Store) count(ctx context.Context, tx *sql.Tx, c *collection, apps []syn
 			}
 			var replaced int
 			var bytes int64
-			if err := tx.QueryRowContext(ctx, s.queries.held[batch], args...).Scan(&replaced, &bytes); err != nil {
-				return err
-			}
+			_, err := tx.get([]any{&replaced, &bytes}, s.queries.held[batch], args...)
 			c.apps -= replaced
 			c.bytes -= bytes
-			return nil
+			return err
 		})
 		if err != nil {
 			return err
@@ -86,9 +83,9 @@ func (s *Store) count(ctx context.Context, tx *sql.Tx, c *collection, apps []syn
 }
 
 // checkQuota refuses a write that adds apps and bytes to what is over a bound.
-func (s *Store) checkQuota(ctx context.Context, tx *sql.Tx, c *collection, q syncproto.Quota, apps int, bytes int64) error {
+func (s *Store) checkQuota(tx *tx, c *collection, q syncproto.Quota, apps int, bytes int64) error {
 	if q.Apps > 0 && apps > 0 && c.apps > q.Apps {
-		return &syncproto.QuotaError{What: "apps", Limit: int64(q.Apps), Have: int64(c.apps)}
+		return refusal{&syncproto.QuotaError{What: "apps", Limit: int64(q.Apps), Have: int64(c.apps)}}
 	}
 	another := q.Collections > 0 && !c.found
 	more := q.Bytes > 0 && bytes > 0
@@ -97,24 +94,23 @@ func (s *Store) checkQuota(ctx context.Context, tx *sql.Tx, c *collection, q syn
 	}
 	var collections int
 	var total int64
-	if err := tx.QueryRowContext(ctx, s.queries.total, c.key.User).Scan(&collections, &total); err != nil {
+	if _, err := tx.get([]any{&collections, &total}, s.queries.total, c.key.User); err != nil {
 		return err
 	}
 	if another && collections+1 > q.Collections {
-		return &syncproto.QuotaError{What: "collections", Limit: int64(q.Collections), Have: int64(collections + 1)}
+		return refusal{&syncproto.QuotaError{What: "collections", Limit: int64(q.Collections), Have: int64(collections + 1)}}
 	}
 	if more && total+bytes > q.Bytes {
-		return &syncproto.QuotaError{What: "bytes", Limit: q.Bytes, Have: total + bytes}
+		return refusal{&syncproto.QuotaError{What: "bytes", Limit: q.Bytes, Have: total + bytes}}
 	}
 	return nil
 }
 
 // put adds records, or replaces those of the same origin.
-func (s *Store) put(ctx context.Context, tx *sql.Tx, c *collection, n int, record func(int) syncproto.Record) error {
+func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Record) error {
 	if n == 1 && c.old.Valid {
 		r := record(0)
-		_, err := tx.ExecContext(ctx, s.queries.replace, int64(r.Time), []byte(r.Doc), c.key.User, c.key.Collection, r.Origin)
-		return err
+		return tx.exec(s.queries.replace, int64(r.Time), []byte(r.Doc), c.key.User, c.key.Collection, r.Origin)
 	}
 	return inBatches(n, func(batch, from, to int) error {
 		args := make([]any, 0, 5*(to-from))
@@ -122,14 +118,12 @@ func (s *Store) put(ctx context.Context, tx *sql.Tx, c *collection, n int, recor
 			r := record(i)
 			args = append(args, c.key.User, c.key.Collection, r.Origin, int64(r.Time), []byte(r.Doc))
 		}
-		_, err := tx.ExecContext(ctx, s.queries.put[batch], args...)
-		return err
+		return tx.exec(s.queries.put[batch], args...)
 	})
 }
 
 // clear removes the records.
-func (s *Store) clear(ctx context.Context, tx *sql.Tx, c *collection) error {
+func (s *Store) clear(tx *tx, c *collection) error {
 	c.apps, c.bytes, c.old = 0, 0, sql.NullInt64{}
-	_, err := tx.ExecContext(ctx, s.queries.clear, c.key.User, c.key.Collection)
-	return err
+	return tx.exec(s.queries.clear, c.key.User, c.key.Collection)
 }

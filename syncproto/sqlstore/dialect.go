@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 )
@@ -41,14 +40,12 @@ type dialect struct {
 	// sees one moment.
 	write, read *sql.TxOptions
 
-	// oneWriter says that the database takes one writer at a time. The store
-	// then queues its own, where waiting ends with the context, instead of
-	// having the database turn them away.
+	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool
 
 	// lockSchema keeps other servers from migrating until the transaction
 	// ends.
-	lockSchema func(ctx context.Context, tx *sql.Tx) error
+	lockSchema func(*tx) error
 
 	// again reports whether a transaction failed for having met another one,
 	// so that it may go through when it is repeated.

@@ -24,10 +24,10 @@ func (s *Store) Collections(ctx context.Context, user string) ([]syncproto.Usage
 	var all []syncproto.Usage
 	err := s.rows(ctx, s.queries.collections, []any{user}, func(rows *sql.Rows) error {
 		var u syncproto.Usage
-		var deleted []byte
-		err := rows.Scan(&u.Collection, &u.UUID, &u.Last, &deleted, &u.Apps, &u.Bytes)
+		var row stateRow
+		err := rows.Scan(row.into(&u.Collection, &u.Apps, &u.Bytes)...)
 		if err == nil {
-			u.Deleted, err = decodeDeletion(deleted)
+			u.State, err = row.state()
 		}
 		all = append(all, u)
 		return err
@@ -37,9 +37,9 @@ func (s *Store) Collections(ctx context.Context, user string) ([]syncproto.Usage
 
 // Purge implements [syncproto.Directory].
 func (s *Store) Purge(ctx context.Context, user string) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *tx) error {
 		for _, q := range s.queries.purge {
-			if _, err := tx.ExecContext(ctx, q, user); err != nil {
+			if err := tx.exec(q, user); err != nil {
 				return err
 			}
 		}

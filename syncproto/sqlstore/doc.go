@@ -13,8 +13,10 @@
 //
 // # What an acknowledged write survives
 //
-// A write is one transaction, and it is acknowledged once the database has
-// committed it. With SQLite as Open sets it up (write-ahead log, synchronous
+// A write happens whole or not at all, and is acknowledged once the database has
+// committed it. SQLite takes one writer at a time, so writes that arrive while
+// another is being committed share the next transaction: many clients together
+// pay for one flush of the disk. With SQLite as Open sets it up (write-ahead log, synchronous
 // FULL) a commit is on disk before it returns: it survives the end of the
 // process, kill -9 included, the end of the system, and loss of power as far as
 // the disk keeps its word about flushing. The DSN can ask for

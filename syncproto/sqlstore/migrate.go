@@ -2,9 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -33,17 +31,17 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.transact(ctx, func(tx *sql.Tx) error {
-		if err := s.dialect.lockSchema(ctx, tx); err != nil {
+	return s.transact(ctx, func(tx *tx) error {
+		if err := s.dialect.lockSchema(tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS sync_version (version INTEGER NOT NULL)"); err != nil {
+		if err := tx.exec("CREATE TABLE IF NOT EXISTS sync_version (version INTEGER NOT NULL)"); err != nil {
 			return err
 		}
 		var have int
-		err := tx.QueryRowContext(ctx, "SELECT version FROM sync_version").Scan(&have)
-		if errors.Is(err, sql.ErrNoRows) {
-			_, err = tx.ExecContext(ctx, "INSERT INTO sync_version (version) VALUES (0)")
+		found, err := tx.get([]any{&have}, "SELECT version FROM sync_version")
+		if err == nil && !found {
+			err = tx.exec("INSERT INTO sync_version (version) VALUES (0)")
 		}
 		if err != nil {
 			return err
@@ -56,13 +54,12 @@ func (s *Store) migrate(ctx context.Context) error {
 				if strings.TrimSpace(statement) == "" {
 					continue
 				}
-				if _, err := tx.ExecContext(ctx, statement); err != nil {
+				if err := tx.exec(statement); err != nil {
 					return fmt.Errorf("migration: %w in %s", err, statement)
 				}
 			}
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE sync_version SET version = "+strconv.Itoa(len(steps)))
-		return err
+		return tx.exec("UPDATE sync_version SET version = " + strconv.Itoa(len(steps)))
 	})
 }
 

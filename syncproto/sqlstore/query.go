@@ -50,7 +50,7 @@ func newQueries(d *dialect) *queries {
 		replace: "UPDATE sync_records SET written = ?, doc = ?" + of + " AND origin = ?",
 
 		users:       "SELECT DISTINCT account FROM sync_collections WHERE account > ? ORDER BY account LIMIT ?",
-		collections: "SELECT collection, uuid, last, deleted, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection",
+		collections: "SELECT uuid, last, deleted, collection, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection",
 		purge: [...]string{
 			"DELETE FROM sync_records WHERE account = ?",
 			"DELETE FROM sync_writes WHERE account = ?",

@@ -54,7 +54,7 @@ func (s *Store) readInto(ctx context.Context, out *output, key syncproto.Key, si
 		return false, err
 	}
 	defer tx.Rollback() // ends it as well as a commit would
-	if out.state, _, err = scanState(tx.QueryRowContext(ctx, s.queries.state, key.User, key.Collection)); err != nil {
+	if out.state, err = s.scanState(tx.QueryRowContext(ctx, s.queries.state, key.User, key.Collection)); err != nil {
 		return false, err
 	}
 	if out.state.Last <= since {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 )
 
 // Secret returns 32 random bytes that are made at the first call and kept in
@@ -13,13 +12,14 @@ import (
 func (s *Store) Secret(ctx context.Context) ([]byte, error) {
 	const name = "sessions"
 	var secret []byte
-	err := s.transact(ctx, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *tx) error {
 		fresh := make([]byte, 32)
 		rand.Read(fresh) // never fails
-		if _, err := tx.ExecContext(ctx, s.queries.createSecret, name, fresh); err != nil {
+		if err := tx.exec(s.queries.createSecret, name, fresh); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, s.queries.secret, name).Scan(&secret)
+		_, err := tx.get([]any{&secret}, s.queries.secret, name)
+		return err
 	})
 	return secret, wrap(ctx, "secret", err)
 }

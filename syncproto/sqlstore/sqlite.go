@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"strings"
@@ -20,7 +19,7 @@ func sqliteDialect() *dialect {
 		write:      nil,
 		read:       &sql.TxOptions{ReadOnly: true},
 		oneWriter:  true,
-		lockSchema: func(ctx context.Context, tx *sql.Tx) error { return nil }, // the transaction has the database
+		lockSchema: func(*tx) error { return nil }, // the transaction has the database
 		again: func(err error) bool {
 			const busy, locked = 5, 6 // SQLITE_BUSY, SQLITE_LOCKED
 			var e *sqlite.Error

@@ -19,7 +19,7 @@ type Store struct {
 	owned   bool // Open made db
 	dialect *dialect
 	queries *queries
-	writing chan struct{} // holds a token while a transaction writes; nil if they may overlap
+	group   *group // nil if the database takes many writers
 }
 
 var (
@@ -58,7 +58,7 @@ func New(ctx context.Context, db *sql.DB, d Dialect) (*Store, error) {
 	}
 	s := &Store{db: db, dialect: dialect, queries: newQueries(dialect)}
 	if dialect.oneWriter {
-		s.writing = make(chan struct{}, 1)
+		s.group = newGroup(s)
 	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, wrap(ctx, "open", err)
@@ -83,22 +83,33 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // State implements [syncproto.Store] with one query by primary key.
 func (s *Store) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
-	st, _, err := scanState(s.db.QueryRowContext(ctx, s.queries.state, key.User, key.Collection))
+	st, err := s.scanState(s.db.QueryRowContext(ctx, s.queries.state, key.User, key.Collection))
 	return st, wrap(ctx, "state", err)
 }
 
-// scanState reads a row that begins with uuid, last and deleted. No row is the
-// zero State.
-func scanState(row *sql.Row, rest ...any) (st syncproto.State, found bool, err error) {
-	var deleted []byte
-	err = row.Scan(append([]any{&st.UUID, &st.Last, &deleted}, rest...)...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return syncproto.State{}, false, nil
+func (s *Store) scanState(row *sql.Row) (syncproto.State, error) {
+	var r stateRow
+	if err := row.Scan(r.into()...); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return syncproto.State{}, err
 	}
-	if err == nil {
-		st.Deleted, err = decodeDeletion(deleted)
-	}
-	return st, true, err
+	return r.state()
+}
+
+// stateRow is a row that begins with uuid, last and deleted. Nothing scanned is
+// the zero State.
+type stateRow struct {
+	uuid    string
+	last    int64
+	deleted []byte
+}
+
+func (r *stateRow) into(rest ...any) []any {
+	return append([]any{&r.uuid, &r.last, &r.deleted}, rest...)
+}
+
+func (r *stateRow) state() (syncproto.State, error) {
+	deleted, err := decodeDeletion(r.deleted)
+	return syncproto.State{UUID: r.uuid, Last: syncproto.Time(r.last), Deleted: deleted}, err
 }
 
 // wrap names the operation that failed, and makes the error the context's if

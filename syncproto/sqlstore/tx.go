@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -10,42 +11,82 @@ import (
 // bound.
 const patience = 30 * time.Second
 
+// tx is a transaction that writes, as one piece of work sees it.
+type tx struct {
+	sql *sql.Tx
+	// ctx ends the work, between two statements if not during one.
+	ctx context.Context
+	// during ends a statement. It is not ctx where that could undo what others
+	// did in the same transaction.
+	during context.Context
+}
+
+func (t *tx) exec(query string, args ...any) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	_, err := t.sql.ExecContext(t.during, query, args...)
+	return err
+}
+
+// get scans the one row of a query and reports whether there is one.
+func (t *tx) get(into []any, query string, args ...any) (bool, error) {
+	if err := t.ctx.Err(); err != nil {
+		return false, err
+	}
+	err := t.sql.QueryRowContext(t.during, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // transact runs f in a transaction that writes, from the beginning again when
 // another one got in its way, until the context ends. It returns the error of f
-// as it is.
-func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
-	if s.writing != nil {
-		select {
-		case s.writing <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		defer func() { <-s.writing }()
+// as it is. Before f returns a [refusal] it must not have written anything.
+func (s *Store) transact(ctx context.Context, f func(*tx) error) error {
+	if s.group != nil {
+		return s.group.do(ctx, f)
 	}
-	return s.insist(ctx, func() error {
-		tx, err := s.db.BeginTx(ctx, s.dialect.write)
-		if err != nil {
-			return err
-		}
-		if err := f(tx); err != nil {
-			_ = tx.Rollback() // there is nothing to do about it: the connection is given up
-			return err
-		}
-		return tx.Commit()
-	})
+	err := s.insist(ctx, func() error { return s.once(ctx, ctx, f) })
+	var r refusal
+	if errors.As(err, &r) {
+		return r.error
+	}
+	return err
+}
+
+// refusal is an error after which a piece of work has left nothing behind, so
+// that what others did in its transaction can be committed.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+func (s *Store) once(ctx, during context.Context, f func(*tx) error) error {
+	t, err := s.db.BeginTx(during, s.dialect.write)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() // does nothing after a commit
+	if err := f(&tx{t, ctx, during}); err != nil {
+		return err
+	}
+	return t.Commit()
 }
 
 // insist repeats f while it fails for having met another transaction.
 func (s *Store) insist(ctx context.Context, f func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for pause := time.Millisecond; ; pause = min(2*pause, 64*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = longer(pause) {
 		err := f()
 		if err == nil || !s.dialect.again(err) || !sleep(ctx, pause) {
 			return err
 		}
 	}
 }
+
+func longer(pause time.Duration) time.Duration { return min(2*pause, 64*time.Millisecond) }
 
 // sleep reports whether the time passed before the context ended.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -2,24 +2,23 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
 
-// Write implements [syncproto.Store] with one transaction, which is repeated
-// when the database gave way to another one, until the context ends, or for
-// half a minute.
+// Write implements [syncproto.Store] in one transaction, which is repeated when
+// the database gave way to another one, until the context ends, or for half a
+// minute.
 func (s *Store) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
 	if w.Delete != nil {
 		w.Apps, w.IfUnmodifiedSince = nil, nil
 	}
 	for {
 		var res syncproto.Result
-		err := s.transact(ctx, func(tx *sql.Tx) (err error) {
-			res, err = s.write(ctx, tx, key, w)
+		err := s.transact(ctx, func(tx *tx) (err error) {
+			res, err = s.write(tx, key, w)
 			return err
 		})
 		var wait waitError
@@ -45,51 +44,47 @@ type waitError time.Duration
 
 func (waitError) Error() string { return "the clock has to move on" }
 
-func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
-	c, err := s.open(ctx, tx, key, w.Apps)
+func (s *Store) write(tx *tx, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	c, err := s.open(tx, key, w.Apps)
 	if err != nil {
 		return syncproto.Result{}, err
 	}
 	res := syncproto.Result{Time: c.Last, Previous: c.Last, UUID: c.UUID}
 
 	if w.ID != "" && c.ids > 0 {
-		err := tx.QueryRowContext(ctx, s.queries.findID, key.User, key.Collection, []byte(w.ID)).Scan(&res.Time)
-		if err == nil {
-			res.Replayed = true
-			return res, nil
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
+		res.Replayed, err = tx.get([]any{&res.Time}, s.queries.findID, key.User, key.Collection, []byte(w.ID))
+		if err != nil || res.Replayed {
 			return res, err
 		}
 	}
 	if since := w.IfUnmodifiedSince; since != nil && c.Last != 0 && c.Last > *since {
-		return res, syncproto.ErrConflict
+		return res, refusal{syncproto.ErrConflict}
 	}
 	if w.Delete != nil && c.Deleted != nil || w.Delete == nil && len(w.Apps) == 0 && (c.UUID != "" || c.Deleted != nil) {
 		if w.ID == "" {
 			return res, nil
 		}
-		return res, s.finish(ctx, tx, c, w.ID)
+		return res, s.finish(tx, c, w.ID)
 	}
 
 	apps, bytes := c.apps, c.bytes
 	if w.Delete != nil {
 		c.apps, c.bytes = 0, 0
-	} else if err := s.count(ctx, tx, c, w.Apps); err != nil {
+	} else if err := s.count(tx, c, w.Apps); err != nil {
 		return res, err
 	}
-	if err := s.checkQuota(ctx, tx, c, w.Quota, c.apps-apps, c.bytes-bytes); err != nil {
+	if err := s.checkQuota(tx, c, w.Quota, c.apps-apps, c.bytes-bytes); err != nil {
 		return res, err
 	}
 	if w.Delete != nil || len(w.Apps) > 0 {
 		t, wait := syncproto.NextTime(c.Last, time.Now())
 		if wait > 0 {
-			return res, waitError(wait)
+			return res, refusal{waitError(wait)}
 		}
 		c.Last = t
 	}
 	if w.Delete != nil {
-		if err := s.clear(ctx, tx, c); err != nil {
+		if err := s.clear(tx, c); err != nil {
 			return res, err
 		}
 		c.UUID, c.Deleted = "", w.Delete
@@ -98,7 +93,7 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w sync
 			c.UUID = syncproto.NewUUID()
 		}
 		c.Deleted = nil
-		err := s.put(ctx, tx, c, len(w.Apps), func(i int) syncproto.Record {
+		err := s.put(tx, c, len(w.Apps), func(i int) syncproto.Record {
 			return syncproto.Record{Time: c.Last, App: w.Apps[i]}
 		})
 		if err != nil {
@@ -106,15 +101,15 @@ func (s *Store) write(ctx context.Context, tx *sql.Tx, key syncproto.Key, w sync
 		}
 	}
 	res.Time, res.UUID = c.Last, c.UUID
-	return res, s.finish(ctx, tx, c, w.ID)
+	return res, s.finish(tx, c, w.ID)
 }
 
 // finish remembers the ID, if there is one, and stores the collection.
-func (s *Store) finish(ctx context.Context, tx *sql.Tx, c *collection, id string) error {
+func (s *Store) finish(tx *tx, c *collection, id string) error {
 	if id != "" {
-		if err := s.remember(ctx, tx, c, id); err != nil {
+		if err := s.remember(tx, c, id); err != nil {
 			return err
 		}
 	}
-	return s.save(ctx, tx, c)
+	return s.save(tx, c)
 }
