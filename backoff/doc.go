@@ -30,6 +30,18 @@
 // Several opinions combine with [Max]: the operator's and the one that package
 // adaptive computes from measured load, for instance.
 //
+// # In the client
+//
+// A [Transport] is an http.RoundTripper that does what these headers say, for
+// all goroutines of a program together. A [Poller] is a loop around it for
+// programs that ask again and again:
+//
+//	client := &http.Client{Transport: &backoff.Transport{}}
+//	poller := &backoff.Poller{Poll: func(ctx context.Context) error {
+//		return pull(ctx, client)
+//	}}
+//	err := poller.Run(ctx)
+//
 // # The headers
 //
 //	header             on                              read by

@@ -6,13 +6,18 @@ import "time"
 type Kind string
 
 // The kinds of events. A [Source] sends ValueChanged, StoreFailed and
-// StoreRecovered; a [Policy] sends HeaderSent and Shed.
+// StoreRecovered; a [Policy] sends HeaderSent and Shed; a [Transport] sends
+// the others.
 const (
 	ValueChanged   Kind = "value_changed"   // the value in force is another one
 	StoreFailed    Kind = "store_failed"    // a reading of the store failed
 	StoreRecovered Kind = "store_recovered" // the first good reading after failures
 	HeaderSent     Kind = "header_sent"     // a response was given a header
 	Shed           Kind = "shed"            // a request was refused before the handler
+	Held           Kind = "held"            // an origin asked for a pause, or a longer one
+	Waited         Kind = "waited"          // a request was sent after a wait
+	NotSent        Kind = "not_sent"        // a request would not wait, or gave up
+	Retried        Kind = "retried"         // a request is sent once more
 )
 
 // An Event is something that the package did or met, for logs and metrics.
@@ -29,17 +34,24 @@ type Event struct {
 	// Previous is the value before a ValueChanged.
 	Previous Value
 
-	// Err is why the store failed, for StoreFailed; and for a ValueChanged
-	// that took the value out of force because of an error.
+	// Err is why the store failed, for StoreFailed; why the value went out of
+	// force, for a ValueChanged that an error caused; why the request was not
+	// sent, for NotSent.
 	Err error
 
 	// Failures counts the readings that failed in a row: 1 for the first
 	// StoreFailed; for StoreRecovered, how many it ends.
 	Failures int
 
-	// Header names the header that was sent, and Wait is what it says. Of
-	// headers that go together (X-Sync-Poll and X-Sync-Poll-Time) there is one
+	// Header names the header that was sent. Of headers that go together (X-Sync-Poll and X-Sync-Poll-Time) there is one
 	// event, with the name of the first.
 	Header string
-	Wait   time.Duration
+
+	// Wait is what a header says, for HeaderSent; how long the origin is left
+	// in peace, for Held; how long the request was kept back, for Waited; how
+	// long it would have been, for NotSent; how long it will be, for Retried.
+	Wait time.Duration
+
+	// Origin is whom a [Transport]'s event is about, as its Key named it.
+	Origin string
 }

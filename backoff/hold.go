@@ -1,0 +1,60 @@
+package backoff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Hold is what a [Transport] knows of a service that asked it to wait.
+type Hold struct {
+	// Origin is whom it concerns: what [Transport].Key made of a request.
+	Origin string
+
+	// NotBefore is when requests may be sent again.
+	NotBefore time.Time
+
+	// Soft holds concern only requests that can wait: see [Deferrable].
+	Soft bool
+}
+
+// A WaitError says that a request was not sent because its service asked for a
+// pause. It unwraps to Err.
+type WaitError struct {
+	// Hold is what keeps the request from being sent.
+	Hold
+
+	// Err is why the transport did not wait: context.DeadlineExceeded if the
+	// request's deadline is before NotBefore, context.Canceled if it was given
+	// up while it waited, [ErrHeld] if the transport is not to wait at all or
+	// not as long.
+	Err error
+}
+
+// ErrHeld is the Err of a [WaitError] that is not about the request's context.
+var ErrHeld = errors.New("the transport does not wait for that")
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("backoff: %s asks for no requests before %s: %v", e.Origin, e.NotBefore.Format(time.RFC3339), e.Err)
+}
+
+func (e *WaitError) Unwrap() error { return e.Err }
+
+// Timeout makes a WaitError about a deadline a timeout to package net.
+func (e *WaitError) Timeout() bool { return errors.Is(e.Err, context.DeadlineExceeded) }
+
+type deferrableKey struct{}
+
+// Deferrable marks the requests that are made with the context as ones that
+// can wait: polls, prefetches, uploads of statistics. A [Transport] keeps them
+// back while a service that still serves asks clients to ease off; other
+// requests it keeps back only while the service refuses to serve.
+func Deferrable(ctx context.Context) context.Context {
+	return context.WithValue(ctx, deferrableKey{}, true)
+}
+
+func deferrable(ctx context.Context) bool {
+	d, _ := ctx.Value(deferrableKey{}).(bool)
+	return d
+}
