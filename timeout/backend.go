@@ -41,6 +41,10 @@ type BackendConfig struct {
 	// that are still to be called, and for writing the answer. It may be zero.
 	Reserve time.Duration
 
+	// Margin, if it is positive, makes Transport tell the backend how long it has, in a header named
+	// [BudgetHeader]: the limit of the call less Margin, which is for the way back.
+	Margin time.Duration
+
 	// Least is the shortest time in which a call can be expected to succeed, say its
 	// median. A call that would get less is refused. Zero refuses only calls for which no time
 	// is left at all.
@@ -101,7 +105,7 @@ func NewBackend(c BackendConfig) (*Backend, error) {
 	for _, f := range []struct {
 		name  string
 		value time.Duration
-	}{{"Dial", c.Dial}, {"Call", c.Call}, {"Idle", c.Idle}, {"Reserve", c.Reserve}, {"Least", c.Least}, {"QueueWait", c.QueueWait}} {
+	}{{"Dial", c.Dial}, {"Call", c.Call}, {"Idle", c.Idle}, {"Reserve", c.Reserve}, {"Margin", c.Margin}, {"Least", c.Least}, {"QueueWait", c.QueueWait}} {
 		if f.value < 0 {
 			return nil, fmt.Errorf("timeout: BackendConfig.%s of %s is %v; it must not be negative", f.name, c.Name, f.value)
 		}

@@ -2,8 +2,20 @@ package timeout
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
+
+// BudgetHeader tells a service how many milliseconds its caller will wait, as a positive integer. It is
+// the header that Envoy's router sends to its upstreams.
+const BudgetHeader = "X-Envoy-Expected-Rq-Timeout-Ms"
+
+// parseBudget reads a BudgetHeader. What is malformed is ignored: it must not be able to
+// shorten or lengthen anything.
+func parseBudget(value string) (time.Duration, bool) {
+	ms, err := strconv.ParseUint(value, 10, 32)
+	return time.Duration(ms) * time.Millisecond, err == nil && ms > 0
+}
 
 // WithBudget returns a context that ends after total, or with ctx if that is sooner, with an [*Error]
 // as its cause. It gives a job or a queue worker what [Limiter.Handler] gives a request: every call

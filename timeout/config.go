@@ -32,9 +32,29 @@ type Config struct {
 	// must be less than Total.
 	Grace time.Duration
 
-	// WriteIdle is the longest time that a client may take none of the bytes that are
-	// waiting for it. Zero means no such limit; Total holds all the same. It is met
-	// within a quarter: after WriteIdle, before 1.25 WriteIdle.
+	// Budget returns the Total of one request, for routes that need another. Zero or less means
+	// Total. Grace is then the same share of it. Nil means Total for all.
+	Budget func(r *http.Request) time.Duration
+
+	// Trusted reports whether a request comes from a caller whose word on how long it will wait
+	// is taken, in a header named [BudgetHeader]: the budget is then no longer than that. Nil
+	// trusts nobody.
+	Trusted func(r *http.Request) bool
+
+	// Stream is how long a response may go on once it has begun, for handlers that stream: events,
+	// large downloads. Total is then the time to its first byte, and the context gets
+	// its new deadline with that byte. Zero means that the whole response has to be
+	// complete within Total, negative that it may go on for ever; set WriteIdle with it.
+	Stream time.Duration
+
+	// ReadIdle is the longest time that a client may send nothing of a body that the handler is
+	// reading. The read then returns an [*Error], which Fail answers with 408. Zero means no
+	// such limit; Total holds all the same.
+	ReadIdle time.Duration
+
+	// WriteIdle is the longest time that a client may take over the next 64 KiB of a response,
+	// buffers on the way not counted. Zero means no such limit; Total or Stream
+	// holds all the same.
 	WriteIdle time.Duration
 
 	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds,
@@ -43,13 +63,13 @@ type Config struct {
 	// not block.
 	RetryAfter func(*Error) time.Duration
 
-	// Respond writes the body of a 503, and may change its headers and its status. The
+	// Respond writes the body of a 503 or 408, and may change its headers and its status. The
 	// headers that are always sent are set already (Cache-Control, Retry-After,
 	// X-Content-Type-Options, Connection where it applies). What it writes is sent in one
 	// piece, with its Content-Length, when it returns; Flush and Hijack are not
 	// available. It is called while a client waits, possibly at the same time as the
-	// handler of the request, and must not block. Nil means one line of plain text that
-	// reveals nothing about backends.
+	// handler of the request, and must not block; err.Incident is the id in the event. Nil means
+	// plain text that reveals nothing about backends; [Problem] is another.
 	Respond func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// OnEvent is told about every request that met a limit. It is called synchronously,
@@ -60,8 +80,7 @@ type Config struct {
 // A Limiter holds requests to a time budget. Make one with [New].
 type Limiter struct {
 	config Config // defaults filled in
-	soft   time.Duration
-	cause  *Error // of every context; immutable
+	cause  *Error // of contexts of requests with the usual Total; immutable
 
 	inFlight  atomic.Int64
 	abandoned atomic.Int64
@@ -84,13 +103,39 @@ func New(c Config) (*Limiter, error) {
 	if c.Grace == 0 {
 		c.Grace = min(max(c.Total/20, minGrace), c.Total/2)
 	}
+	if c.ReadIdle < 0 {
+		return nil, fmt.Errorf("timeout: Config.ReadIdle is %v; it must not be negative (0 means no limit)", c.ReadIdle)
+	}
 	if c.WriteIdle < 0 {
 		return nil, fmt.Errorf("timeout: Config.WriteIdle is %v; it must not be negative (0 means no limit)", c.WriteIdle)
 	}
-	soft := c.Total - c.Grace
-	return &Limiter{
-		config: c,
-		soft:   soft,
-		cause:  &Error{Reason: ReasonDeadline, Limit: soft, Elapsed: soft},
-	}, nil
+	return &Limiter{config: c, cause: softCause(c.Total - c.Grace)}, nil
+}
+
+func softCause(soft time.Duration) *Error {
+	return &Error{Reason: ReasonDeadline, Limit: soft, Elapsed: soft}
+}
+
+// total returns the budget of one request.
+func (l *Limiter) total(r *http.Request) time.Duration {
+	total := l.config.Total
+	if l.config.Budget != nil {
+		if t := l.config.Budget(r); t > 0 {
+			total = t
+		}
+	}
+	if l.config.Trusted != nil && r.Header.Get(BudgetHeader) != "" && l.config.Trusted(r) {
+		if t, ok := parseBudget(r.Header.Get(BudgetHeader)); ok {
+			total = min(total, t)
+		}
+	}
+	return total
+}
+
+// grace returns the grace that goes with a total.
+func (l *Limiter) grace(total time.Duration) time.Duration {
+	if total == l.config.Total {
+		return l.config.Grace
+	}
+	return time.Duration(float64(total) * (float64(l.config.Grace) / float64(l.config.Total)))
 }

@@ -18,6 +18,7 @@ const (
 	ReasonDeadline Reason = "deadline" // not done within its limit
 	ReasonDial     Reason = "dial"     // no connection within BackendConfig.Dial
 	ReasonIdle     Reason = "idle"     // silence in the middle of an answer
+	ReasonBody     Reason = "body"     // the client sent nothing of its request for Config.ReadIdle
 	ReasonBudget   Reason = "budget"   // too little of the request's time was left to start
 	ReasonFull     Reason = "full"     // all slots taken and the queue full
 	ReasonQueue    Reason = "queue"    // no slot came free within the queue wait
@@ -25,7 +26,7 @@ const (
 )
 
 // reasons lists them all, for counters that are kept by reason.
-var reasons = [...]Reason{ReasonDeadline, ReasonDial, ReasonIdle, ReasonBudget, ReasonFull, ReasonQueue, ReasonOpen}
+var reasons = [...]Reason{ReasonDeadline, ReasonDial, ReasonIdle, ReasonBody, ReasonBudget, ReasonFull, ReasonQueue, ReasonOpen}
 
 // index returns the reason's place in reasons.
 func (r Reason) index() int {
@@ -64,6 +65,10 @@ type Error struct {
 	// to Config.RetryAfter, negative asks for no Retry-After header.
 	RetryAfter time.Duration
 
+	// Incident is the id that ties what a client is shown to an [Event]. It is set on the
+	// error that Config.Respond gets, and empty elsewhere.
+	Incident string
+
 	// Err is what the backend's client reported, or nil.
 	Err error
 }
@@ -85,6 +90,8 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "no connection within %v", e.Limit)
 	case ReasonIdle:
 		fmt.Fprintf(&b, "silent for %v in the middle of an answer", e.Limit)
+	case ReasonBody:
+		fmt.Fprintf(&b, "the client sent nothing for %v", e.Limit)
 	case ReasonBudget:
 		fmt.Fprintf(&b, "not started, only %v of the budget left", max(e.Limit, 0))
 	case ReasonFull:

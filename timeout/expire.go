@@ -13,6 +13,10 @@ var past = time.Unix(1, 0)
 // expire is what the timer does at the hard deadline.
 func (g *gate) expire() {
 	g.mu.Lock()
+	if g.hard.IsZero() || time.Now().Before(g.hard) { // the response has begun, as a stream
+		g.mu.Unlock()
+		return
+	}
 	switch g.phase {
 	case open, committed:
 	case hijacked:
@@ -26,13 +30,7 @@ func (g *gate) expire() {
 	// there after all is an error, not the empty 200 of a handler that wrote nothing.
 	gone := g.gone()
 	sent := g.phase == committed
-	e := &Error{Reason: ReasonDeadline, Limit: g.l.config.Total, Elapsed: time.Since(g.start)}
-	g.err = e
-	g.expiring = true
-	g.phase = expired
-	if sent || gone {
-		g.phase = aborted
-	}
+	g.close(&Error{Reason: ReasonDeadline, Limit: g.hard.Sub(g.start), Elapsed: time.Since(g.start)}, sent || gone)
 	g.mu.Unlock()
 
 	// A handler in the middle of reading a body that does not come must let go of it.
@@ -41,18 +39,44 @@ func (g *gate) expire() {
 	}
 	incident := ""
 	if sent || gone {
-		g.rc.SetWriteDeadline(past)
-		g.settle()
 		g.cut()
 	} else {
-		g.rc.SetWriteDeadline(time.Now().Add(g.l.config.Total))
+		g.rc.SetWriteDeadline(time.Now().Add(g.total))
 		g.settle()
 		incident = newIncident()
-		g.answer(e, incident)
+		g.answer(incident)
+	}
+	g.report(sent, gone, incident)
+	g.closed()
+}
+
+// stall is what the idle timer does when a write takes too long.
+func (g *gate) stall() {
+	g.mu.Lock()
+	if g.phase != committed || !g.writing {
+		g.mu.Unlock()
+		return
+	}
+	g.close(&Error{Reason: ReasonIdle, Limit: g.l.config.WriteIdle, Elapsed: time.Since(g.start)}, true)
+	g.mu.Unlock()
+	g.cut()
+	g.report(true, false, "")
+	g.closed()
+}
+
+// close takes the writer away from the handler. The mutex is held.
+func (g *gate) close(e *Error, abort bool) {
+	g.err = e
+	g.expiring = true
+	g.phase = expired
+	if abort {
+		g.phase = aborted
 	}
 	g.l.abandoned.Add(1)
-	g.report(e, sent, gone, incident)
+}
 
+// closed lets go of the writer.
+func (g *gate) closed() {
 	g.mu.Lock()
 	g.expiring = false
 	g.changed.Broadcast()
@@ -71,11 +95,12 @@ func (g *gate) settle() {
 	g.mu.Unlock()
 }
 
-// cut closes the connection under a response that has begun, now and not when its handler returns.
-// It resets it where it can: to a client that reads to the end of the
-// connection, an orderly end would look like a complete response. On HTTP/2 the write
-// deadline has reset the stream already.
+// cut ends a response that has begun, now and not when its handler returns. On HTTP/1 it closes the
+// connection, with a reset where it can: to a client that reads to the end of the connection an
+// orderly end would look like a complete response. On HTTP/2 the write deadline resets the stream.
 func (g *gate) cut() {
+	g.rc.SetWriteDeadline(past)
+	g.settle()
 	if g.r.ProtoMajor != 1 {
 		return
 	}
@@ -98,35 +123,12 @@ func (g *gate) cut() {
 	conn.Close()
 }
 
-// stalled gives up a response that its client stopped taking.
-func (g *gate) stalled(cause error) error {
-	g.mu.Lock()
-	if g.phase != committed || g.taken {
-		err := error(g.err)
-		if g.err == nil {
-			err = cause
-		}
-		g.mu.Unlock()
-		return err
-	}
-	idle := g.l.config.WriteIdle
-	e := &Error{Reason: ReasonIdle, Limit: idle, Elapsed: time.Since(g.start), Err: cause}
-	if idle == 0 || !time.Now().Before(g.hard) {
-		e.Reason, e.Limit = ReasonDeadline, g.l.config.Total
-	}
-	g.phase, g.err = aborted, e
-	g.l.abandoned.Add(1)
-	g.mu.Unlock()
-	g.report(e, true, false, "")
-	g.cut()
-	return e
-}
-
 // gone reports whether the request's context was cancelled from outside. A deadline from outside is
 // no such thing: it belongs to a Limiter or a middleware that will answer.
 func (g *gate) gone() bool { return errors.Is(g.r.Context().Err(), context.Canceled) }
 
-func (g *gate) report(e *Error, sent, gone bool, incident string) {
+func (g *gate) report(sent, gone bool, incident string) {
+	e := g.err // does not change any more
 	event := Event{
 		Kind: KindTimeout, Reason: e.Reason, Limit: e.Limit, Elapsed: e.Elapsed,
 		Method: g.r.Method, Path: g.r.URL.Path, Incident: incident, Err: e,

@@ -3,9 +3,9 @@ package timeout
 import (
 	"context"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,40 +33,27 @@ type gate struct {
 	rc     http.ResponseController
 	r      *http.Request // as it came, with the client's context
 	ctx    requestContext
-	body   *body // nil if there is none
+	stream *streamContext // nil unless Config.Stream is set
+	body   *body          // nil if there is none
 	start  time.Time
-	hard   time.Time
+	total  time.Duration // of this request
 	timer  *time.Timer
+	idle   *time.Timer   // runs during a write; nil without WriteIdle
 	ended  chan struct{} // closed when the deadline has done its work; nil on HTTP/1
-	rolled time.Time     // when the write deadline was last set, and
-	until  time.Time     // to what; the handler's only
 
 	mu       sync.Mutex
 	changed  sync.Cond // busy reached 0, or expiring ended
 	phase    phase
+	hard     time.Time // zero means none
 	busy     int
+	writing  bool // with the idle timer running
 	expiring bool
 	missed   bool // the deadline passed during a hijack
 	taken    bool // the handler sets write deadlines itself
 	header   http.Header
 	before   http.Header // what w.Header() held before an informational response
+	kept     http.Header // to be sent with a 503
 	err      *Error      // once expired or aborted
-}
-
-// requestContext is the context of the handler. It carries the gate, so that an error of
-// the handler finds the response it belongs to through any number of wrapped writers.
-type requestContext struct {
-	context.Context
-	gate *gate
-}
-
-type gateKey struct{}
-
-func (c *requestContext) Value(key any) any {
-	if key == (gateKey{}) {
-		return c.gate
-	}
-	return c.Context.Value(key)
 }
 
 var errFinished = errors.New("timeout: response used after its handler returned")
@@ -80,6 +67,7 @@ func (g *gate) enter(commit bool) error {
 		if commit {
 			g.phase = committed
 			g.publish()
+			g.begin()
 		}
 	case committed:
 	case hijacked:
@@ -94,48 +82,50 @@ func (g *gate) enter(commit bool) error {
 		return err
 	}
 	g.busy++
-	roll := commit && !g.taken
-	g.mu.Unlock()
-	if roll {
-		g.roll()
+	if g.writing = commit && g.l.config.WriteIdle > 0 && !g.taken; g.writing {
+		if g.idle == nil {
+			g.idle = time.AfterFunc(g.l.config.WriteIdle, g.stall)
+		} else {
+			g.idle.Reset(g.l.config.WriteIdle)
+		}
 	}
+	g.mu.Unlock()
 	return nil
 }
 
-func (g *gate) leave() {
+// leave ends a call into the writer. If a limit was met during it, that is what err, if not nil,
+// becomes: the error of a deadline that was set to get the handler out says nothing.
+func (g *gate) leave(err *error) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.busy--
+	if g.writing {
+		g.writing = false
+		g.idle.Stop()
+	}
 	if g.expiring && g.busy == 0 {
 		g.changed.Broadcast()
 	}
-	g.mu.Unlock()
+	if err != nil && *err != nil && g.err != nil {
+		*err = g.err
+	}
 }
 
-// slack is how far write deadlines may lie behind the hard deadline. The timer is to be the
-// first to act: a write that failed looks to the server like a client that left.
-const slack = 5 * time.Millisecond
-
-// roll sets the deadline by which the client must have taken what is about to be written.
-// It is never much later than the hard deadline: one that was decided on just before the timer
-// fired cannot undo what the timer did.
-func (g *gate) roll() {
-	idle := g.l.config.WriteIdle
-	if idle == 0 {
-		if g.rolled.IsZero() {
-			g.rolled, g.until = g.start, g.hard.Add(slack)
-			g.rc.SetWriteDeadline(g.until)
-		}
+// begin moves the deadlines of a response that may go on as a stream.
+func (g *gate) begin() {
+	if g.stream == nil {
 		return
 	}
-	now := time.Now()
-	if !g.rolled.IsZero() && now.Sub(g.rolled) < idle/4 {
-		return // setting a deadline costs more than a small write
+	stream := g.l.config.Stream
+	if stream < 0 {
+		g.hard = time.Time{}
+		g.timer.Stop()
+		g.stream.move(time.Time{})
+		return
 	}
-	g.rolled, g.until = now, now.Add(idle+idle/4)
-	if last := g.hard.Add(slack); last.Before(g.until) {
-		g.until = last
-	}
-	g.rc.SetWriteDeadline(g.until)
+	g.hard = time.Now().Add(stream)
+	g.timer.Reset(stream)
+	g.stream.move(g.hard.Add(-g.l.grace(stream)))
 }
 
 // publish hands the handler's headers to the writer. They are kept apart until then because the
@@ -166,47 +156,57 @@ func (g *gate) trailers() {
 // finish ends the handler's right to the writer. It returns once nothing else uses it either.
 func (g *gate) finish(panicking bool) phase {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch g.phase {
-	case open:
+	switch {
+	case panicking && (g.phase == open || g.phase == committed):
 		g.phase = finished
-		if !panicking { // the server answers 200 when a handler returns without a word
-			g.publish()
-		}
-	case committed:
+	case g.phase == open: // the server answers 200 when a handler returns without a word
+		g.phase = finished
+		g.publish()
+		defer g.flushBy(g.hard)
+	case g.phase == committed:
 		g.phase = finished
 		g.trailers()
+		defer g.flushBy(g.hard)
 	}
 	for g.expiring {
 		g.changed.Wait()
 	}
+	defer g.mu.Unlock()
 	return g.phase
 }
 
-// body notes when the end of a request's body was read: after that the server watches the
-// connection for its end, and an expired read deadline would look to it like a client that left.
-type body struct {
-	io.ReadCloser
-	mu  sync.Mutex
-	eof bool
+// flushBy limits how long the server may take to send what it has buffered, now that the timer
+// does not watch any more.
+func (g *gate) flushBy(deadline time.Time) {
+	now := time.Now()
+	if atLeast := now.Add(minGrace); !deadline.IsZero() && deadline.Before(atLeast) {
+		deadline = atLeast // for a handler that was just in time
+	}
+	if g.l.config.WriteIdle > 0 {
+		deadline = sooner(deadline, now.Add(g.l.config.WriteIdle))
+	}
+	if !g.taken && !deadline.IsZero() {
+		g.rc.SetWriteDeadline(deadline)
+	}
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		b.mu.Lock()
-		b.eof = true
-		b.mu.Unlock()
+// Keep marks response headers to be sent also with a 503 that the deadline sends: their values as they
+// are now. Without it headers that were set inside [Limiter.Handler] are dropped, because at that moment
+// they still belong to the handler. It is for middleware such as the one that sets X-Request-Id, and
+// does nothing for a ctx that is not a request's.
+func Keep(ctx context.Context, keys ...string) {
+	g, ok := ctx.Value(gateKey{}).(*gate)
+	if !ok {
+		return
 	}
-	return n, err
-}
-
-// unread reports whether the client may still be sending.
-func (b *body) unread() bool {
-	if b == nil {
-		return false
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.kept == nil {
+		g.kept = make(http.Header)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.eof
+	for _, key := range keys {
+		if values := g.header.Values(key); len(values) > 0 {
+			g.kept[http.CanonicalHeaderKey(key)] = slices.Clone(values)
+		}
+	}
 }

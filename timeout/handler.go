@@ -35,24 +35,25 @@ import (
 //   - The 503 has Retry-After, Cache-Control: no-store, a Content-Type and a Content-Length.
 //   - The request's context ends Config.Grace earlier, with an [*Error] as its cause.
 //
-// Differences from the bare handler: write deadlines of the connection are set by the Limiter
-// during the response, so that http.Server.WriteTimeout does not apply. The ResponseWriter
+// Differences from the bare handler: when the handler has returned, the Limiter sets the time by which
+// what is buffered must be sent. http.Server.WriteTimeout applies until then; it knows
+// nothing of the answer that is due, so let it be zero or longer. The ResponseWriter
 // always has Flush, Hijack, Push and ReadFrom methods; they report
 // http.ErrNotSupported, or do without, where the server's writer lacks them. Headers that the handler
-// set and did not send are dropped from a 503; those set by middleware outside are kept.
+// set and did not send are dropped from a 503 unless it called [Keep]; those set by middleware
+// outside are kept.
 //
 // Limiters nest; the tighter one answers. A Limiter may be shared by any number of handlers.
 func (l *Limiter) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g := &gate{l: l, w: w, rc: *http.NewResponseController(w), r: r, start: time.Now()}
+		g := &gate{l: l, w: w, rc: *http.NewResponseController(w), r: r, start: time.Now(), total: l.total(r)}
 		g.changed.L = &g.mu
-		g.hard = g.start.Add(l.config.Total)
-
-		ctx, cancel := context.WithDeadlineCause(r.Context(), g.start.Add(l.soft), l.cause)
+		g.hard = g.start.Add(g.total)
+		ctx, cancel := g.context()
 		g.ctx = requestContext{ctx, g}
 		inner := r.WithContext(&g.ctx)
 		if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-			g.body = &body{ReadCloser: r.Body}
+			g.body = &body{ReadCloser: r.Body, g: g}
 			inner.Body = g.body
 		}
 		l.inFlight.Add(1)
@@ -64,9 +65,24 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 	})
 }
 
+// context returns the handler's context, which ends at the soft deadline.
+func (g *gate) context() (context.Context, context.CancelFunc) {
+	soft := g.total - g.l.grace(g.total)
+	cause := g.l.cause
+	if cause.Limit != soft {
+		cause = softCause(soft)
+	}
+	if g.l.config.Stream == 0 {
+		return context.WithDeadlineCause(g.r.Context(), g.start.Add(soft), cause)
+	}
+	stream, cancel := withMovableDeadline(g.r.Context(), g.start.Add(soft), cause)
+	g.stream = stream
+	return stream, cancel
+}
+
 // inline runs the handler on this goroutine.
 func (g *gate) inline(next http.Handler, inner *http.Request, cancel context.CancelFunc) {
-	g.timer = time.AfterFunc(g.l.config.Total, g.expire)
+	g.arm()
 	panicking := true
 	defer func() {
 		end := g.finish(panicking)
@@ -88,12 +104,19 @@ func (g *gate) inline(next http.Handler, inner *http.Request, cancel context.Can
 	panicking = false
 }
 
+// arm starts the timer. The mutex makes it visible to the timer's own function.
+func (g *gate) arm() {
+	g.mu.Lock()
+	g.timer = time.AfterFunc(g.total, g.expire)
+	g.mu.Unlock()
+}
+
 // beside runs the handler on a goroutine of its own, and returns when it does or when the
 // deadline has answered for it.
 func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.CancelFunc) {
 	g.ended = make(chan struct{})
 	returned := make(chan *crash, 1)
-	g.timer = time.AfterFunc(g.l.config.Total, g.expire)
+	g.arm()
 	go func() {
 		var c *crash
 		panicking := true

@@ -201,7 +201,7 @@ func TestStalledReaderIsCutOff(t *testing.T) {
 		want time.Duration
 	}{
 		{"total", timeout.Config{}, total},
-		{"idle", timeout.Config{Total: time.Minute, WriteIdle: 100 * time.Millisecond}, 125 * time.Millisecond},
+		{"idle", timeout.Config{Total: time.Minute, WriteIdle: 100 * time.Millisecond}, 100 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			both(t, func(s *site, serve func(http.Handler)) {

@@ -18,16 +18,19 @@ func newIncident() string { return rand.Text()[:13] }
 
 // answer sends the 503 of the deadline. The handler still runs, so it goes out at once and, on
 // HTTP/1, the connection cannot be used again.
-func (g *gate) answer(e *Error, incident string) {
+func (g *gate) answer(incident string) {
 	if g.before != nil {
 		h := g.w.Header()
 		clear(h)
 		maps.Copy(h, g.before)
 	}
+	g.mu.Lock()
+	maps.Copy(g.w.Header(), g.kept)
+	g.mu.Unlock()
 	if g.r.ProtoMajor == 1 { // on HTTP/2 it would end the whole connection
 		g.w.Header().Set("Connection", "close")
 	}
-	g.l.reply(g.w, g.r, http.StatusServiceUnavailable, e, incident)
+	g.l.reply(g.w, g.r, http.StatusServiceUnavailable, g.err, incident)
 	g.rc.Flush()
 }
 
@@ -43,7 +46,16 @@ func (l *Limiter) reply(w http.ResponseWriter, r *http.Request, status int, e *E
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	text := "The server could not handle the request."
 	if e != nil {
+		shown := *e
+		shown.Incident = incident
+		e = &shown
 		text = "The server took too long to answer. Please try again later."
+		if e.Reason == ReasonBody {
+			text = "The request took too long to arrive."
+			if r.ProtoMajor == 1 { // nobody is going to read the rest of it
+				h.Set("Connection", "close")
+			}
+		}
 		h.Del("Retry-After")
 		if after := l.retryAfter(r, e); after > 0 {
 			h.Set("Retry-After", strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
@@ -118,7 +130,7 @@ func (l *Limiter) HandlerFunc(fn func(http.ResponseWriter, *http.Request) error)
 
 // Fail answers a request whose handler ended with err, in one way for all handlers. An error that is
 // a limit becomes 503 with Retry-After: an [*Error], context.DeadlineExceeded, or any error whose
-// Timeout method reports true. Every other error becomes 500. If the client
+// Timeout method reports true. An [*Error] with ReasonBody becomes 408. Every other error becomes 500. If the client
 // has left nothing is sent, and if part of a response went out already it is cut off
 // by a panic with [http.ErrAbortHandler]. A nil err does nothing.
 //
@@ -141,6 +153,9 @@ func (l *Limiter) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if e != nil {
 		event.Status = http.StatusServiceUnavailable
+		if e.Reason == ReasonBody {
+			event.Status = http.StatusRequestTimeout
+		}
 		event.Backend, event.Reason, event.Limit, event.Elapsed = e.Backend, e.Reason, e.Limit, e.Elapsed
 	}
 	g, _ := r.Context().Value(gateKey{}).(*gate)

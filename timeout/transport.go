@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +44,15 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	x := &exchange{call: c, cancel: cancel}
 	x.timer = time.AfterFunc(c.limit, func() { x.expire(ReasonDeadline, c.limit) })
-	resp, err := t.next.RoundTrip(r.WithContext(ctx))
+	out := r.WithContext(ctx)
+	if margin := t.b.config.Margin; margin > 0 {
+		out.Header = out.Header.Clone()
+		if out.Header == nil {
+			out.Header = make(http.Header)
+		}
+		out.Header.Set(BudgetHeader, strconv.FormatInt(max((c.limit-margin).Milliseconds(), 1), 10))
+	}
+	resp, err := t.next.RoundTrip(out)
 	x.timer.Stop()
 	if err != nil {
 		return nil, x.end(err)

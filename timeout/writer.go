@@ -2,7 +2,6 @@ package timeout
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -49,7 +48,7 @@ func (g *gate) WriteHeader(code int) {
 	if g.enter(true) != nil {
 		return
 	}
-	defer g.leave()
+	defer g.leave(nil)
 	g.w.WriteHeader(code)
 }
 
@@ -59,7 +58,7 @@ func (g *gate) inform(code int) {
 	if g.enter(false) != nil {
 		return
 	}
-	defer g.leave()
+	defer g.leave(nil)
 	g.mu.Lock()
 	if g.phase == open {
 		if g.before == nil {
@@ -89,33 +88,23 @@ func (g *gate) Write(p []byte) (int, error) {
 	return done, nil
 }
 
-func (g *gate) write(p []byte) (int, error) {
+func (g *gate) write(p []byte) (n int, err error) {
 	if err := g.enter(true); err != nil {
 		return 0, err
 	}
-	defer g.leave()
-	n, err := g.w.Write(p)
-	return n, g.written(err)
+	defer g.leave(&err)
+	return g.w.Write(p)
 }
 
-func (g *gate) WriteString(s string) (int, error) {
+func (g *gate) WriteString(s string) (n int, err error) {
 	if g.l.config.WriteIdle > 0 && len(s) > piece {
 		return g.Write([]byte(s))
 	}
 	if err := g.enter(true); err != nil {
 		return 0, err
 	}
-	defer g.leave()
-	n, err := io.WriteString(g.w, s)
-	return n, g.written(err)
-}
-
-// written turns the error of a write whose deadline passed into the limit that was met.
-func (g *gate) written(err error) error {
-	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) && (g.r.ProtoMajor == 1 || time.Now().Before(g.until)) {
-		return err // on HTTP/2 the error of a reset stream does not tell why it was reset
-	}
-	return g.stalled(err)
+	defer g.leave(&err)
+	return io.WriteString(g.w, s)
 }
 
 var sniffPool = sync.Pool{New: func() any { return new([512]byte) }}
@@ -162,13 +151,12 @@ func (g *gate) ReadFrom(src io.Reader) (n int64, err error) {
 	}
 }
 
-func (g *gate) readFrom(rf io.ReaderFrom, src io.Reader) (int64, error) {
+func (g *gate) readFrom(rf io.ReaderFrom, src io.Reader) (n int64, err error) {
 	if err := g.enter(true); err != nil {
 		return 0, err
 	}
-	defer g.leave()
-	n, err := rf.ReadFrom(src)
-	return n, g.written(err)
+	defer g.leave(&err)
+	return rf.ReadFrom(src)
 }
 
 // fileOf returns the file that src reads from, if it does, and where to keep count of what may
@@ -194,19 +182,19 @@ func (g *gate) Flush() { _ = g.FlushError() }
 
 // FlushError serves http.ResponseController. Like net/http's it commits a response of which
 // nothing was written yet.
-func (g *gate) FlushError() error {
+func (g *gate) FlushError() (err error) {
 	if err := g.enter(true); err != nil {
 		return err
 	}
-	defer g.leave()
-	return g.written(g.rc.Flush())
+	defer g.leave(&err)
+	return g.rc.Flush()
 }
 
 func (g *gate) SetReadDeadline(deadline time.Time) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.leave(nil)
 	return g.rc.SetReadDeadline(deadline)
 }
 
@@ -216,7 +204,7 @@ func (g *gate) SetWriteDeadline(deadline time.Time) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.leave(nil)
 	g.mu.Lock()
 	g.taken = true
 	g.mu.Unlock()
@@ -227,7 +215,7 @@ func (g *gate) EnableFullDuplex() error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.leave(nil)
 	return g.rc.EnableFullDuplex()
 }
 
@@ -240,7 +228,7 @@ func (g *gate) Push(target string, opts *http.PushOptions) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave()
+	defer g.leave(nil)
 	return pusher.Push(target, opts)
 }
 
@@ -249,7 +237,7 @@ func (g *gate) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := g.enter(false); err != nil {
 		return nil, nil, err
 	}
-	defer g.leave()
+	defer g.leave(nil)
 
 	g.mu.Lock()
 	was := g.phase

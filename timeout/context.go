@@ -1,0 +1,103 @@
+package timeout
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// requestContext is the context of the handler. It carries the gate, so that an error of
+// the handler finds the response it belongs to through any number of wrapped writers.
+type requestContext struct {
+	context.Context
+	gate *gate
+}
+
+type gateKey struct{}
+
+func (c *requestContext) Value(key any) any {
+	if key == (gateKey{}) {
+		return c.gate
+	}
+	return c.Context.Value(key)
+}
+
+// A streamContext is a context whose deadline can be moved, which those of package context cannot:
+// the response to a streaming handler has another deadline once it has begun.
+//
+// It ends with the context within, and that one ends with the parent or by expire. Its channel
+// is a second one so that contexts made from it take their error from its Err.
+type streamContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	cause  error
+	done   chan struct{}
+	timer  *time.Timer
+
+	mu       sync.Mutex
+	deadline time.Time // zero means none
+	late     bool      // it ended by expire
+	err      error
+}
+
+func withMovableDeadline(parent context.Context, deadline time.Time, cause error) (*streamContext, context.CancelFunc) {
+	c := &streamContext{cause: cause, done: make(chan struct{}), deadline: deadline}
+	c.Context, c.cancel = context.WithCancelCause(parent)
+	context.AfterFunc(c.Context, c.end)
+	c.timer = time.AfterFunc(time.Until(deadline), c.expire)
+	return c, func() {
+		c.timer.Stop()
+		c.cancel(nil)
+	}
+}
+
+// move sets another deadline; zero lifts it.
+func (c *streamContext) move(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = deadline
+	if deadline.IsZero() {
+		c.timer.Stop()
+	} else {
+		c.timer.Reset(time.Until(deadline))
+	}
+}
+
+func (c *streamContext) expire() {
+	c.mu.Lock()
+	if c.deadline.IsZero() || time.Now().Before(c.deadline) { // moved in the meantime
+		c.mu.Unlock()
+		return
+	}
+	c.late = c.Context.Err() == nil
+	c.mu.Unlock()
+	c.cancel(c.cause)
+	c.end()
+}
+
+func (c *streamContext) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = c.Context.Err()
+	if c.late {
+		c.err = context.DeadlineExceeded
+	}
+	close(c.done)
+}
+
+func (c *streamContext) Deadline() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.deadline, !c.deadline.IsZero()
+}
+
+func (c *streamContext) Done() <-chan struct{} { return c.done }
+
+func (c *streamContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
