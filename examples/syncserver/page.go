@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,10 +93,22 @@ func what(r faultconn.Rule) string {
 	return strings.Join(parts, ", ")
 }
 
-// describe is the fault's kind with its options, if it has any.
+// describe is the fault's kind with its options as plan files have them.
 func describe(f faultconn.Fault) string {
-	options := strings.TrimPrefix(fmt.Sprintf("%+v", f), "{")
-	return strings.TrimSpace(f.Kind() + " " + strings.TrimSuffix(options, "}"))
+	text, err := json.Marshal(faultconn.Plan{Rules: []faultconn.Rule{{Fault: f}}})
+	var plan struct {
+		Rules []struct{ Fault map[string]any }
+	}
+	if err != nil || json.Unmarshal(text, &plan) != nil {
+		return f.Kind()
+	}
+	options := plan.Rules[0].Fault
+	delete(options, "kind")
+	words := []string{f.Kind()}
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		words = append(words, fmt.Sprintf("%s %v", name, options[name]))
+	}
+	return strings.Join(words, " ")
 }
 
 func chance(r faultconn.Rule) string {
