@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/brownout-go/brownout/backoff"
@@ -250,4 +251,29 @@ func TestTheZeroPolicyDoesNothing(t *testing.T) {
 	if seen != http.ResponseWriter(w) {
 		t.Errorf("the handler got a %T", seen)
 	}
+}
+
+// The store hangs, the reading of it hangs, and no request waits a nanosecond.
+func TestNoRequestWaitsForTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(flaky)
+		store.Set(t.Context(), seconds(20))
+		source := start(t, backoff.SourceConfig{Store: store, Timeout: time.Hour})
+		h := ease(t, backoff.Policy{Current: source.Current}, status(200))
+		store.freeze(true)
+		time.Sleep(2 * time.Second)
+		readings := len(store.times())
+		before := time.Now()
+		for range 1000 {
+			if got := answer(h, "GET", "/").Header.Get("X-Sync-Poll"); got != "20" {
+				t.Fatalf("X-Sync-Poll %q", got)
+			}
+		}
+		if waited := time.Since(before); waited != 0 {
+			t.Errorf("a thousand requests waited %v", waited)
+		}
+		if n := len(store.times()) - readings; n != 0 {
+			t.Errorf("a thousand requests read the store %d times", n)
+		}
+	})
 }
