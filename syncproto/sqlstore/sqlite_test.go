@@ -15,6 +15,7 @@ import (
 
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/storetest"
+	"github.com/brownout-go/brownout/timeout"
 )
 
 var apps = syncproto.Key{User: "ann@example.com", Collection: "apps"}
@@ -71,6 +72,27 @@ func TestSQLiteForeignDB(t *testing.T) {
 			}
 		}
 		return &p
+	})
+}
+
+// TestSQLiteGuarded: the driver behind the limits of a backend.
+func TestSQLiteGuarded(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) syncproto.Store {
+		guard, err := timeout.NewBackend(timeout.BackendConfig{Name: "sqlite", Call: time.Minute, Slots: 8, Queue: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		connector, dialect, err := Connector(file(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(guard.Connector(connector))
+		t.Cleanup(func() { db.Close() })
+		s, err := New(t.Context(), db, dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	})
 }
 
