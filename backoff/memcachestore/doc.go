@@ -21,6 +21,12 @@
 // pylibmc write integers and strings. Anything else is an error that is
 // backoff.ErrCorrupt; a Python pickle is never unpickled.
 //
+// With Config.Status the value is one of the words that the Firefox Sync 1.1
+// server read from "status:" and its host name, where its operators drained a
+// machine: "down", "draining" or "unhealthy" refuse all requests,
+// "backoff:SECONDS" (or "backoff", which is half an hour) asks clients to wait,
+// "ok" asks nothing. What a word cannot say is in the JSON here, too.
+//
 // # Several memcacheds
 //
 // Python's clients and Go's choose different memcacheds for the same key. So a

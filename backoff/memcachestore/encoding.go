@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
@@ -12,10 +11,10 @@ import (
 	"github.com/brownout-go/brownout/backoff"
 )
 
-// extraSuffix makes the key of what a bare number of seconds cannot say.
+// extraSuffix makes the key of what other programs' form cannot say.
 const extraSuffix = ":extra"
 
-// Flags of pylibmc, which the original tool used: they say what Python type
+// Flags of pylibmc, which the original tools used: they say what Python type
 // the bytes stand for.
 const (
 	flagPickle  = 1
@@ -23,7 +22,6 @@ const (
 	flagLong    = 4 // int of Python 3
 	flagZlib    = 8
 	flagText    = 16 // str; bool in old versions
-	numeric     = flagInteger | flagLong | flagText
 )
 
 // items is a value as memcached holds it.
@@ -32,7 +30,7 @@ type items struct {
 	extra *memcache.Item // nil if plain says all
 }
 
-func encode(key string, v backoff.Value, now time.Time) (items, error) {
+func encode(key string, f form, v backoff.Value, now time.Time) (items, error) {
 	if err := v.ValidateAt(now); err != nil {
 		return items{}, err
 	}
@@ -41,13 +39,9 @@ func encode(key string, v backoff.Value, now time.Time) (items, error) {
 	if over := v.Interval % time.Second; over > 0 {
 		v.Interval += min(time.Second-over, math.MaxInt64-v.Interval)
 	}
-	plain := &memcache.Item{
-		Key:        key,
-		Value:      strconv.AppendInt(nil, int64(v.Interval/time.Second), 10),
-		Flags:      flagInteger,
-		Expiration: expiration(v.Until, now),
-	}
-	if v == (backoff.Value{Interval: v.Interval}) {
+	flags, _ := f.flags()
+	plain := &memcache.Item{Key: key, Value: f.write(v), Flags: flags, Expiration: expiration(v.Until, now)}
+	if said, err := f.read(plain.Value); err == nil && said == v {
 		return items{plain: plain}, nil
 	}
 	text, err := v.MarshalJSON()
@@ -68,16 +62,17 @@ func expiration(until, now time.Time) int32 {
 	case left < month-time.Minute:
 		return int32(left/time.Second) + 2
 	default:
-		return int32(min(until.Unix()+2, 1<<31-1))
+		return int32(min(until.Unix()+2, math.MaxInt32))
 	}
 }
 
 // decode reads what the two keys hold; nil is a key that holds nothing.
-func decode(plain, extra *memcache.Item, now time.Time) (backoff.Value, error) {
+func decode(f form, plain, extra *memcache.Item, now time.Time) (backoff.Value, error) {
 	if plain == nil {
 		return backoff.Value{}, backoff.ErrNotSet
 	}
-	v, err := decodePlain(plain)
+	text := bytes.TrimSpace(plain.Value) // memcached pads what it decrements
+	v, err := decodePlain(f, plain, text)
 	if err != nil || extra == nil {
 		return v, err
 	}
@@ -85,8 +80,8 @@ func decode(plain, extra *memcache.Item, now time.Time) (backoff.Value, error) {
 	if err := w.UnmarshalJSON(extra.Value); err != nil {
 		return backoff.Value{}, fmt.Errorf("key %s: %w", extra.Key, err)
 	}
-	if w.Interval != v.Interval {
-		return v, nil // a tool that knows only the number has set another one
+	if !bytes.Equal(f.write(w), text) {
+		return v, nil // a tool that knows only the form has set another one
 	}
 	if w.ExpiredAt(now) {
 		return backoff.Value{}, backoff.ErrNotSet
@@ -94,19 +89,18 @@ func decode(plain, extra *memcache.Item, now time.Time) (backoff.Value, error) {
 	return w, nil
 }
 
-func decodePlain(item *memcache.Item) (v backoff.Value, err error) {
+func decodePlain(f form, item *memcache.Item, text []byte) (v backoff.Value, err error) {
+	_, readable := f.flags()
 	switch {
 	case item.Flags&flagPickle != 0:
 		// Unpickling runs what whoever can write to memcached wants run.
-		err = fmt.Errorf("flags %d, a Python pickle, which is never read: set a whole number: %w", item.Flags, backoff.ErrCorrupt)
+		err = fmt.Errorf("flags %d, a Python pickle, which is never read: set it again: %w", item.Flags, backoff.ErrCorrupt)
 	case item.Flags&flagZlib != 0:
-		err = fmt.Errorf("flags %d, compressed, which a number never is: %w", item.Flags, backoff.ErrCorrupt)
-	case item.Flags&^numeric != 0:
+		err = fmt.Errorf("flags %d, compressed, which no value is long enough for: %w", item.Flags, backoff.ErrCorrupt)
+	case item.Flags&^readable != 0:
 		err = fmt.Errorf("flags %d, which nothing known writes: %w", item.Flags, backoff.ErrCorrupt)
-	case bytes.HasPrefix(bytes.TrimSpace(item.Value), []byte("{")):
-		err = fmt.Errorf("%.40q is not a number of seconds: %w", item.Value, backoff.ErrCorrupt)
 	default:
-		err = v.UnmarshalText(item.Value)
+		v, err = f.read(text)
 	}
 	if err != nil {
 		return backoff.Value{}, fmt.Errorf("key %s: %w", item.Key, err)

@@ -176,6 +176,7 @@ func TestNewRefusesNonsense(t *testing.T) {
 		`memcachestore: Config.Addr has "localhost": want host:port, the path of a Unix socket, or several separated by commas`: {Addr: "localhost"},
 		`memcachestore: Config.Addr has "": want host:port, the path of a Unix socket, or several separated by commas`:          {Addr: "a:1,"},
 		`memcachestore: Config.Key "a b" has a space or control character, which memcached does not take`:                       {Key: "a b"},
+		`memcachestore: Config.Status without a Key: want "status:" and a host name`:                                            {Status: true},
 		`memcachestore: Config.Timeout is -1ns: it must not be negative`:                                                        {Timeout: -1},
 	} {
 		if _, err := memcachestore.New(c); err == nil || err.Error() != want {

@@ -48,14 +48,14 @@ func newServer(a addr, timeout time.Duration, dial func(context.Context, string,
 	return s
 }
 
-func (s *server) get(ctx context.Context, key string) (v backoff.Value, err error) {
+func (s *server) get(ctx context.Context, key string, f form) (v backoff.Value, err error) {
 	err = s.do(ctx, "get", func(c *memcache.Client) error {
 		// One command for both keys, so that they are of one moment.
 		items, err := c.GetMulti([]string{key, key + extraSuffix})
 		if err != nil {
 			return err
 		}
-		v, err = decode(items[key], items[key+extraSuffix], time.Now())
+		v, err = decode(f, items[key], items[key+extraSuffix], time.Now())
 		return err
 	})
 	return v, err

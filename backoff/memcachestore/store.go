@@ -28,6 +28,11 @@ type Config struct {
 	// Key is where the value is; "" means [DefaultKey].
 	Key string
 
+	// Status says that the value is written in the words of the Firefox Sync
+	// 1.1 server rather than as a number: see the package comment. Key must be
+	// given then; that server's is "status:" and its host name.
+	Status bool
+
 	// Timeout bounds a call to one memcached, dialing and answer each. A
 	// context that ends earlier bounds it too. 0 means [DefaultTimeout].
 	Timeout time.Duration
@@ -43,6 +48,7 @@ type Config struct {
 // several goroutines at once. See the package comment for how it stores values.
 type Store struct {
 	key     string
+	form    form
 	servers []*server
 }
 
@@ -52,6 +58,13 @@ var _ backoff.Store = (*Store)(nil)
 func New(c Config) (*Store, error) {
 	if c.Addr == "" {
 		c.Addr = DefaultAddr
+	}
+	var f form = number{}
+	if c.Status {
+		f = status{}
+	}
+	if c.Key == "" && c.Status {
+		return nil, errors.New("memcachestore: Config.Status without a Key: want \"status:\" and a host name")
 	}
 	if c.Key == "" {
 		c.Key = DefaultKey
@@ -68,7 +81,7 @@ func New(c Config) (*Store, error) {
 	if err := checkKey(c.Key); err != nil {
 		return nil, err
 	}
-	s := &Store{key: c.Key}
+	s := &Store{key: c.Key, form: f}
 	for _, text := range strings.Split(c.Addr, ",") {
 		addr, err := parseAddr(strings.TrimSpace(text))
 		if err != nil {
@@ -117,7 +130,7 @@ func parseAddr(text string) (addr, error) {
 func (s *Store) Get(ctx context.Context) (backoff.Value, error) {
 	values := make([]backoff.Value, len(s.servers))
 	errs := s.each(func(i int, srv *server) (err error) {
-		values[i], err = srv.get(ctx, s.key)
+		values[i], err = srv.get(ctx, s.key, s.form)
 		return err
 	})
 	var held []func() backoff.Value
@@ -147,7 +160,7 @@ func (s *Store) Get(ctx context.Context) (backoff.Value, error) {
 // error says which could not be written, and the value stands on the others.
 // Interval is rounded up to whole seconds.
 func (s *Store) Set(ctx context.Context, v backoff.Value) error {
-	items, err := encode(s.key, v, time.Now())
+	items, err := encode(s.key, s.form, v, time.Now())
 	if err != nil {
 		return err
 	}

@@ -43,3 +43,10 @@ func TestStoreOverSeveral(t *testing.T) {
 		return open(t, memcachestore.Config{Addr: a.Addr + ", " + b.Addr, Key: t.Name()})
 	})
 }
+
+func TestStoreInTheOldSyncServersWords(t *testing.T) {
+	m := testserver.Memcached(t)
+	storetest.Run(t, func(t *testing.T) backoff.Store {
+		return open(t, memcachestore.Config{Addr: m.Addr, Key: t.Name(), Status: true})
+	})
+}

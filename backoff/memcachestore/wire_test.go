@@ -212,3 +212,49 @@ func TestSeveralServersAgree(t *testing.T) {
 		t.Errorf("Set with the first down: %v, wrote %q", err, b.get(key))
 	}
 }
+
+func TestTheOldSyncServersWords(t *testing.T) {
+	m := testserver.Memcached(t)
+	const key = "status:web1"
+	s, w := open(t, memcachestore.Config{Addr: m.Addr, Key: key, Status: true}), dial(t, m.Addr)
+	for text, want := range map[string]string{
+		"down":        "100% of requests refused (down)",
+		"draining":    "100% of requests refused (draining)",
+		"unhealthy":   "100% of requests refused (unhealthy)",
+		"backoff":     "30m0s",
+		"backoff:45":  "45s",
+		"ok":          "no backoff",
+		"backoff:":    `memcachestore: get at ADDR: key status:web1: status "backoff:": backoff: "" is not a number of seconds: corrupt value`,
+		"backoff:-1":  `memcachestore: get at ADDR: key status:web1: status "backoff:-1": backoff: interval -1s is negative: invalid value: corrupt value`,
+		"downwards":   `memcachestore: get at ADDR: key status:web1: status "downwards" is not down, draining, unhealthy, backoff, backoff:SECONDS or ok: corrupt value`,
+		"down:please": `memcachestore: get at ADDR: key status:web1: status "down:please" is not down, draining, unhealthy, backoff, backoff:SECONDS or ok: corrupt value`,
+	} {
+		for _, flags := range []int{0, 16} {
+			w.set(key, flags, text)
+			v, err := s.Get(t.Context())
+			got := v.String()
+			if err != nil {
+				got = strings.ReplaceAll(err.Error(), m.Addr, "ADDR")
+			}
+			if got != want {
+				t.Errorf("%q: %s\nwant %s", text, got, want)
+			}
+		}
+	}
+	for want, v := range map[string]backoff.Value{
+		"0 down":       {Unavailable: 1, Note: "ana"},
+		"0 draining":   {Unavailable: 1, Note: "draining"},
+		"0 backoff:45": {Interval: 45 * time.Second, Unavailable: 0.5},
+		"0 ok":         {Unavailable: 0.5},
+	} {
+		if err := s.Set(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.get(key); got != want {
+			t.Errorf("%v was written as %q, want %q", v, got, want)
+		}
+		if got, err := s.Get(t.Context()); err != nil || got != v {
+			t.Errorf("%v came back as %v, %v", v, got, err)
+		}
+	}
+}
