@@ -55,6 +55,11 @@ func (c Catalogue) decode(v reflect.Value, data []byte, path string) error {
 		return fmt.Errorf(`%s %s: must be a duration such as "20s" or "150ms"`, path, excerpt(data))
 	case v.Type() == faultType:
 		return c.decodeFault(v, data, path)
+	case v.Addr().Type().Implements(unmarshaler):
+		if err := json.Unmarshal(data, v.Addr().Interface()); err != nil {
+			return fmt.Errorf("%s %s: %w", path, excerpt(data), err)
+		}
+		return nil
 	case v.Kind() == reflect.Struct:
 		fields, err := members(data, path)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 // compiled is a plan in force. It is immutable but for the counters of its
 // rules, and is replaced as a whole.
 type compiled struct {
+	plan    Plan
 	seed    uint64
 	start   time.Time
 	rules   []*rule
@@ -26,6 +27,7 @@ type rule struct {
 	shares []Share
 	total  float64 // of the percentages
 	peer   netip.Prefix
+	text   pattern
 
 	mu     sync.Mutex
 	seen   int // units of its scope that could have been struck
@@ -34,17 +36,15 @@ type rule struct {
 }
 
 func compile(p Plan) *compiled {
-	c := &compiled{seed: p.Seed, start: time.Now(), changed: make(chan struct{})}
+	p = p.clone()
+	c := &compiled{plan: p, seed: p.Seed, start: time.Now(), changed: make(chan struct{})}
 	for i, r := range p.Rules {
-		// Slices of the caller's plan must not change under us.
-		r.Mix = slices.Clone(r.Mix)
-		r.Select.Ops = slices.Clone(r.Select.Ops)
-		r.Select.Conns = slices.Clone(r.Select.Conns)
 		if r.Scope == "" {
 			r.Scope = PerExchange
 		}
 		cr := &rule{Rule: r, name: r.name(i), shares: r.shares()}
 		cr.id = hash(cr.name)
+		cr.text = newPattern(r.When.Pattern)
 		for _, s := range cr.shares {
 			cr.total += s.Percent
 		}
@@ -114,6 +114,9 @@ func (r *rule) clocked() bool {
 
 // strikes applies When to the i-th unit, counted from 0.
 func (w When) strikes(i int) bool {
+	if w.Cycle > 0 {
+		i %= w.Cycle
+	}
 	i -= w.Skip
 	return i >= 0 && (w.First == 0 || i < w.First) && (w.Every < 2 || (i+1)%w.Every == 0)
 }

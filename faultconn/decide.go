@@ -29,7 +29,7 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		if ask, _ := s.asks(k); !ask || !s.elapsed(v, now) {
 			continue
 		}
-		hit, limit := s.reach(v, k, n)
+		hit, limit := s.reach(v, k, data[:n])
 		n = limit
 		if hit {
 			ready = append(ready, s)
@@ -87,8 +87,15 @@ func (v *view) decideClock(s *stake) verdict {
 }
 
 // reach says whether the rule strikes at the current place, and for how many of
-// the n bytes that stays so.
-func (s *stake) reach(v *view, k OpKind, n int) (bool, int) {
+// the bytes that stays so.
+func (s *stake) reach(v *view, k OpKind, data []byte) (bool, int) {
+	n := len(data)
+	if !s.search.found(s.text, v.exchange) {
+		if k.data() {
+			n = s.search.ahead(s.text, direction(k), data)
+		}
+		return false, n
+	}
 	if !k.data() {
 		// What carries no bytes is at a place all the same: a FIN at byte 1000.
 		off := v.offset[direction(k)]

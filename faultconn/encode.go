@@ -12,7 +12,7 @@ import (
 // MarshalJSON writes the plan as plan files have it: see [Catalogue.Parse].
 // What is zero is left out.
 func (p Plan) MarshalJSON() ([]byte, error) {
-	b, err := appendValue(nil, reflect.ValueOf(p))
+	b, err := appendStruct([]byte{'{'}, reflect.ValueOf(p))
 	if err != nil {
 		return nil, fmt.Errorf("faultconn: plan: %w", err)
 	}
@@ -31,6 +31,8 @@ func (p Plan) String() string {
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	faultType    = reflect.TypeFor[Fault]()
+	marshaler    = reflect.TypeFor[json.Marshaler]()
+	unmarshaler  = reflect.TypeFor[json.Unmarshaler]()
 )
 
 func appendValue(b []byte, v reflect.Value) ([]byte, error) {
@@ -39,6 +41,8 @@ func appendValue(b []byte, v reflect.Value) ([]byte, error) {
 		return appendJSON(b, time.Duration(v.Int()).String())
 	case v.Type() == faultType:
 		return appendFault(b, v)
+	case v.Type().Implements(marshaler):
+		return appendJSON(b, v.Interface())
 	case v.Kind() == reflect.Struct:
 		return appendStruct(append(b, '{'), v)
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8:
@@ -58,6 +62,10 @@ func appendValue(b []byte, v reflect.Value) ([]byte, error) {
 }
 
 func appendJSON(b []byte, v any) ([]byte, error) {
+	// encoding/json would write something else without a word.
+	if s, ok := v.(string); ok && !utf8.ValidString(s) {
+		return nil, fmt.Errorf("%q: is not UTF-8, and so cannot be written to JSON", s)
+	}
 	text, err := json.Marshal(v)
 	return append(b, text...), err
 }

@@ -106,8 +106,9 @@ type Effect struct {
 	Replace bool
 	With    string
 	// Discard loses the data: a Read goes on waiting, a Write reports success
-	// and sends nothing, a CloseWrite or Close is not seen by the peer. A
-	// connection closed so is kept open until the next plan.
+	// and sends nothing, a CloseWrite or Close is not seen by the peer, an
+	// accepted connection is not returned by Accept. What is closed or accepted
+	// so is kept open until the next plan.
 	Discard bool
 
 	// Err fails the operation. A syscall.Errno comes out as a system call

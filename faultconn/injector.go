@@ -59,6 +59,14 @@ func (i *Injector) SetPlan(p Plan) error {
 	return nil
 }
 
+// Plan returns the plan in force.
+func (i *Injector) Plan() Plan {
+	if p := i.plan.Load(); p != nil {
+		return p.plan.clone()
+	}
+	return Plan{}
+}
+
 // Hits returns how many units of its scope the named rule of the plan in force
 // has struck.
 func (i *Injector) Hits(rule string) int {

@@ -40,19 +40,24 @@ func (l *listener) Accept() (net.Conn, error) {
 	if c := l.take(); c != nil {
 		return c, nil
 	}
-	inner, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		inner, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		id := l.point.identity(peerName(inner), true)
+		plan := l.inj.plan.Load()
+		if plan == nil {
+			return l.inj.wrap(inner, id, nil), nil
+		}
+		v := newView(plan, id)
+		d := v.decide(OpAccept, nil)
+		l.inj.emit(d.events)
+		if d.effect.Discard && l.inj.lose(inner, plan) {
+			continue
+		}
+		return l.admit(l.inj.wrap(inner, id, v), v, d.effect)
 	}
-	id := l.point.identity(peerName(inner), true)
-	plan := l.inj.plan.Load()
-	if plan == nil {
-		return l.inj.wrap(inner, id, nil), nil
-	}
-	v := newView(plan, id)
-	d := v.decide(OpAccept, nil)
-	l.inj.emit(d.events)
-	return l.admit(l.inj.wrap(inner, id, v), v, d.effect)
 }
 
 // admit lets the effect of the rules take place on a new connection.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/internal/leak"
 )
 
@@ -24,7 +25,7 @@ func must(t testing.TB, inj *faultconn.Injector, p faultconn.Plan) {
 // pipe is a connection in memory with a wrapped client side; it closes with the
 // test.
 func pipe(t testing.TB, inj *faultconn.Injector) (client, server net.Conn) {
-	a, b := net.Pipe()
+	a, b := memnet.Pipe()
 	client = inj.Conn("db", a)
 	t.Cleanup(func() {
 		client.Close()

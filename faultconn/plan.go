@@ -33,6 +33,18 @@ func (p Plan) Validate() error {
 	return nil
 }
 
+// clone copies what could change under its holder. Faults are values.
+func (p Plan) clone() Plan {
+	p.Rules = slices.Clone(p.Rules)
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		r.Mix = slices.Clone(r.Mix)
+		r.Select.Ops = slices.Clone(r.Select.Ops)
+		r.Select.Conns = slices.Clone(r.Select.Conns)
+	}
+	return p
+}
+
 func (r Rule) name(i int) string {
 	if r.Name == "" {
 		return fmt.Sprintf("rule %d", i+1)
@@ -109,9 +121,9 @@ func (w When) validate() error {
 		name string
 		v    int64
 	}{
-		{"skip", int64(w.Skip)}, {"first", int64(w.First)}, {"every", int64(w.Every)},
+		{"skip", int64(w.Skip)}, {"first", int64(w.First)}, {"every", int64(w.Every)}, {"cycle", int64(w.Cycle)},
 		{"from", w.From}, {"until", w.Until},
-		{"after", int64(w.After)}, {"before", int64(w.Before)}, {"age", int64(w.Age)},
+		{"after", int64(w.After)}, {"before", int64(w.Before)}, {"age", int64(w.Age)}, {"period", int64(w.Period)},
 	} {
 		if f.v < 0 {
 			return fmt.Errorf("when.%s: must not be negative", f.name)
@@ -122,6 +134,12 @@ func (w When) validate() error {
 	}
 	if w.Before > 0 && w.Before <= w.After {
 		return fmt.Errorf("when.before %v: must be later than after, which is %v", w.Before, w.After)
+	}
+	if w.Period > 0 && (w.After >= w.Period || w.Before > w.Period) {
+		return fmt.Errorf("when.period %v: must not be shorter than after and before", w.Period)
+	}
+	if w.Cycle > 0 && w.Skip >= w.Cycle {
+		return fmt.Errorf("when.cycle %d: must be greater than skip, which is %d", w.Cycle, w.Skip)
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (c *conn) judge() error {
 		n = min(e.Bytes, d.n)
 	}
 	h.hold.data, h.fresh = h.fresh[:n:n], h.fresh[n:]
-	v.advance(kind, n)
+	v.advance(kind, h.hold.data)
 	if e.Delay > 0 {
 		h.hold.until = time.Now().Add(e.Delay)
 	}

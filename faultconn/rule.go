@@ -53,6 +53,9 @@ type When struct {
 	// Every strikes only each so-manieth unit after Skip: 3 strikes the third,
 	// the sixth and so on. 0 and 1 mean each.
 	Every int
+	// Cycle begins to count anew after so many units: Skip 8 with Cycle 10
+	// strikes the last two of each ten. 0 means never.
+	Cycle int
 	// PerConn counts units, and hits, on each connection by itself rather than
 	// over all the connections of a point together.
 	PerConn bool
@@ -61,13 +64,19 @@ type When struct {
 	// From <= offset < Until. Until 0 means no end.
 	From, Until int64
 
+	// Pattern is a text that must have passed in the exchange, in either
+	// direction: the rule holds from the byte after it to the end of the
+	// exchange.
+	Pattern string
+
 	// After and Before bound the time since the plan was set: After <= t <
-	// Before. Before 0 means no end.
-	After, Before time.Duration
+	// Before. Before 0 means no end. With Period, they bound the time within
+	// each period: a service that flaps.
+	After, Before, Period time.Duration
 	// Age is how long the connection must have been open, counted from the
 	// moment the plan found it. At After and at Age, whichever is later, the
 	// rule gets an OpClock on each connection, so that an idle one can be
-	// struck too.
+	// struck too; with Period, in each period.
 	Age time.Duration
 }
 

@@ -27,6 +27,7 @@ type view struct {
 	exchange int
 	answered bool // the exchange has seen some of its reply
 	timers   []*time.Timer
+	stopped  bool
 }
 
 // stake is what one rule knows of one connection.
@@ -36,6 +37,7 @@ type stake struct {
 	source source
 	bytes  [2]byteDraws
 	rates  [2]schedule
+	search search
 	// For When.PerConn.
 	connSeen, connHits int
 }
@@ -89,11 +91,14 @@ func (v *view) begin(k OpKind) {
 	}
 }
 
-// advance notes that n bytes have passed.
-func (v *view) advance(k OpKind, n int) {
+// advance notes that bytes have passed.
+func (v *view) advance(k OpKind, data []byte) {
 	v.mu.Lock()
-	v.offset[direction(k)] += int64(n)
-	v.mu.Unlock()
+	defer v.mu.Unlock()
+	v.offset[direction(k)] += int64(len(data))
+	for _, s := range v.rules {
+		s.search.pass(s.text, direction(k), data, v.exchange)
+	}
 }
 
 // call begins a new operation for the scope of operations.
@@ -134,6 +139,9 @@ func (s *stake) unit(v *view, k OpKind) *unit {
 // elapsed reports whether the time conditions hold.
 func (s *stake) elapsed(v *view, now time.Time) bool {
 	t := now.Sub(v.start)
+	if s.When.Period > 0 {
+		t %= s.When.Period
+	}
 	return t >= s.When.After && (s.When.Before == 0 || t < s.When.Before) &&
 		(s.When.Age == 0 || now.Sub(v.opened) >= s.When.Age)
 }
@@ -141,7 +149,6 @@ func (s *stake) elapsed(v *view, now time.Time) bool {
 // clocks arms a timer for each rule that strikes without traffic. strike is
 // called from the timer's goroutine.
 func (v *view) clocks(strike func(*view, *stake)) {
-	now := time.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range v.rules {
@@ -153,8 +160,24 @@ func (v *view) clocks(strike func(*view, *stake)) {
 		if t := v.opened.Add(s.When.Age); t.After(at) {
 			at = t
 		}
-		v.timers = append(v.timers, time.AfterFunc(at.Sub(now), func() { strike(v, s) }))
+		v.timer(at, func() { strike(v, s) }, s.When.Period)
 	}
+}
+
+// timer calls f at the time, and then once a period if there is one. v.mu is
+// held.
+func (v *view) timer(at time.Time, f func(), period time.Duration) {
+	var t *time.Timer
+	t = time.AfterFunc(time.Until(at), func() {
+		f()
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if period > 0 && !v.stopped {
+			at = at.Add(period)
+			t.Reset(time.Until(at))
+		}
+	})
+	v.timers = append(v.timers, t)
 }
 
 // stop stops the timers; one that is running finds its plan or its connection
@@ -165,5 +188,5 @@ func (v *view) stop() {
 	for _, t := range v.timers {
 		t.Stop()
 	}
-	v.timers = nil
+	v.timers, v.stopped = nil, true
 }

@@ -106,7 +106,7 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 	data := b[:n]
 	switch {
 	case e.Discard:
-		v.advance(OpWrite, n)
+		v.advance(OpWrite, b[:n])
 		return n, nil
 	case e.Replace:
 		data = []byte(e.With)
@@ -118,11 +118,11 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 		}
 		if err != nil {
 			m = min(m, n)
-			v.advance(OpWrite, m)
+			v.advance(OpWrite, b[:m])
 			return m, c.failed("write", err)
 		}
 	}
-	v.advance(OpWrite, n)
+	v.advance(OpWrite, b[:n])
 	if e.Err != nil {
 		return n, c.fail("write", e.Err)
 	}

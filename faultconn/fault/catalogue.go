@@ -6,6 +6,7 @@ import "github.com/brownout-go/brownout/faultconn"
 // Append your own to it, or leave out what a plan must not do.
 func Catalogue() faultconn.Catalogue {
 	return faultconn.Catalogue{
-		Normal{}, Delay{}, Hang{}, Blackout{}, Abort{}, Garbage{}, Reset{}, Close{}, Fail{}, Refuse{},
+		Normal{}, Delay{}, Hang{}, Blackout{}, Abort{}, Garbage{}, Reset{}, Close{}, Refuse{}, Fail{},
+		Bandwidth{}, Slice{}, Loss{}, BlackHole{}, Corrupt{}, Duplicate{}, ShortWrite{},
 	}
 }

@@ -2,6 +2,9 @@ package fault
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -17,14 +20,26 @@ import (
 type Delay struct {
 	// For is how long. The zero Delay does nothing.
 	For time.Duration
-	// Jitter spreads the delay evenly over For-Jitter to For+Jitter, never
-	// below zero.
+	// Jitter spreads the delay, in the Shape given. It is drawn anew for each
+	// hit.
 	Jitter time.Duration
+	// Shape is how Jitter spreads:
+	//   - "" evenly over For-Jitter to For+Jitter;
+	//   - "normal" with mean For and standard deviation Jitter;
+	//   - "lognormal" with median For, and 84 % of the delays below For+Jitter:
+	//     what networks and databases look like;
+	//   - "pareto" with least value For and mean For+Jitter: a heavy tail.
+	// No delay is negative.
+	Shape string
+	// Table, if set, is drawn from evenly: delays you have measured. It takes
+	// the place of For and Jitter.
+	Table []time.Duration
 	// Step makes the delay grow: it is For at the first hit of the rule, and
 	// Step more at each further one, until it reaches Max. With When.PerConn
 	// each connection has a ramp of its own.
 	Step time.Duration
-	Max  time.Duration
+	// Max bounds the delay; 0 means no bound, but Step needs one.
+	Max time.Duration
 	// Fall lets the delay shrink by Step again once it has reached Max, down to
 	// For, and so on up and down.
 	Fall bool
@@ -35,12 +50,18 @@ func (Delay) Kind() string { return "delay" }
 // Validate reports settings that make no sense.
 func (d Delay) Validate() error {
 	switch {
-	case d.For < 0 || d.Jitter < 0 || d.Step < 0 || d.Max < 0:
-		return fmt.Errorf("for, jitter, step, max: must not be negative")
+	case d.For < 0 || d.Jitter < 0 || d.Step < 0 || d.Max < 0 || slices.ContainsFunc(d.Table, func(t time.Duration) bool { return t < 0 }):
+		return fmt.Errorf("for, jitter, table, step, max: must not be negative")
 	case d.Step > 0 && d.Max < d.For:
 		return fmt.Errorf("max %v: must be at least for, which is %v, when step is set", d.Max, d.For)
-	case d.Step == 0 && (d.Max > 0 || d.Fall):
-		return fmt.Errorf("step: missing: max and fall need it")
+	case d.Step == 0 && d.Fall:
+		return fmt.Errorf("fall: set without step")
+	case len(d.Table) > 0 && (d.For > 0 || d.Jitter > 0 || d.Step > 0):
+		return fmt.Errorf("table: set together with for, jitter or step")
+	case !slices.Contains([]string{"", "normal", "lognormal", "pareto"}, d.Shape):
+		return fmt.Errorf("shape %q: must be normal, lognormal or pareto, or left out", d.Shape)
+	case d.Shape != "" && (d.For == 0 || d.Jitter == 0):
+		return fmt.Errorf("shape %q: needs for and jitter", d.Shape)
 	}
 	return nil
 }
@@ -49,12 +70,37 @@ func (d Delay) Inject(op faultconn.Op) faultconn.Effect {
 	if !op.First || op.Kind != faultconn.OpRead && !op.Chosen {
 		return faultconn.Effect{}
 	}
-	t := d.ramp(op.Hit)
-	if d.Jitter > 0 {
-		t += time.Duration(op.Rand.Int64N(int64(2*d.Jitter)+1)) - d.Jitter
+	t := d.spread(d.ramp(op.Hit), op.Rand)
+	if d.Max > 0 {
+		t = min(t, d.Max)
 	}
 	return faultconn.Effect{Delay: max(t, 0)}
 }
+
+func (d Delay) spread(t time.Duration, r *rand.Rand) time.Duration {
+	if len(d.Table) > 0 {
+		return d.Table[r.IntN(len(d.Table))]
+	}
+	if d.Jitter <= 0 {
+		return t
+	}
+	at, by := float64(t), float64(d.Jitter)
+	switch d.Shape {
+	case "normal":
+		at += by * r.NormFloat64()
+	case "lognormal":
+		at *= math.Exp(math.Log1p(by/at) * r.NormFloat64())
+	case "pareto":
+		// The mean of alpha*x/(alpha-1) is x+by for this alpha.
+		at *= math.Pow(1-r.Float64(), -1/(1+at/by))
+	default:
+		at += by * (2*r.Float64() - 1)
+	}
+	return time.Duration(min(at, float64(longest)))
+}
+
+// longest keeps a heavy tail within what a time.Duration can hold.
+const longest = 365 * 24 * time.Hour
 
 // ramp is the delay of the n-th hit, counted from 0.
 func (d Delay) ramp(n int) time.Duration {
