@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Defaults of [BackendConfig].
@@ -88,10 +86,9 @@ type Breaker interface {
 // everything that calls that backend.
 type Backend struct {
 	config BackendConfig // defaults filled in
-	slots  *semaphore.Weighted
+	slots  *bulkhead
 
 	inFlight  atomic.Int64
-	queued    atomic.Int64
 	abandoned atomic.Int64
 	calls     atomic.Uint64
 	met       [len(reasons)]atomic.Uint64
@@ -131,7 +128,7 @@ func NewBackend(c BackendConfig) (*Backend, error) {
 	if c.QueueWait == 0 {
 		c.QueueWait = c.Call / 5
 	}
-	return &Backend{config: c, slots: semaphore.NewWeighted(int64(c.Slots))}, nil
+	return &Backend{config: c, slots: newBulkhead(c.Slots, c.Queue)}, nil
 }
 
 // BackendStats are counts of a [Backend].
@@ -147,7 +144,7 @@ type BackendStats struct {
 func (b *Backend) Stats() BackendStats {
 	s := BackendStats{
 		InFlight:  b.inFlight.Load(),
-		Queued:    b.queued.Load(),
+		Queued:    b.slots.queued.Load(),
 		Abandoned: b.abandoned.Load(),
 		Calls:     b.calls.Load(),
 		Met:       make(map[Reason]uint64),

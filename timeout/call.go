@@ -26,20 +26,25 @@ func (b *Backend) admit(ctx context.Context) (*call, error) {
 	if err := b.budget(ctx, start); err != nil {
 		return nil, err
 	}
-	if !b.slots.TryAcquire(1) {
-		if err := b.queue(ctx, start); err != nil {
-			return nil, err
+	wait := b.afford(ctx, b.config.QueueWait)
+	if why, ok := b.slots.take(ctx, wait); !ok {
+		if why == "" {
+			return nil, ctx.Err()
 		}
+		if why == ReasonFull {
+			wait = 0
+		}
+		return nil, b.meet(b.fail(why, wait, time.Since(start), nil))
 	}
 	c := &call{b: b, ctx: ctx, start: time.Now()}
 	if err := b.budget(ctx, start); err != nil { // the queue may have used it up
-		b.slots.Release(1)
+		b.slots.free()
 		return nil, err
 	}
 	if b.config.Breaker != nil {
 		tell, err := b.config.Breaker.Allow()
 		if err != nil {
-			b.slots.Release(1)
+			b.slots.free()
 			return nil, b.meet(b.fail(ReasonOpen, 0, time.Since(start), err))
 		}
 		c.tell = tell
@@ -56,24 +61,6 @@ func (b *Backend) budget(ctx context.Context, start time.Time) error {
 		return b.meet(b.fail(ReasonBudget, left, time.Since(start), nil))
 	}
 	return nil
-}
-
-// queue waits for a slot.
-func (b *Backend) queue(ctx context.Context, start time.Time) error {
-	defer b.queued.Add(-1)
-	if b.queued.Add(1) > int64(b.config.Queue) {
-		return b.meet(b.fail(ReasonFull, 0, time.Since(start), nil))
-	}
-	wait := b.afford(ctx, b.config.QueueWait)
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	if b.slots.Acquire(waiting, 1) == nil {
-		return nil
-	}
-	if err := ctx.Err(); errors.Is(err, context.Canceled) {
-		return err
-	}
-	return b.meet(b.fail(ReasonQueue, wait, time.Since(start), nil))
 }
 
 // bound gives the call a context of its own, which ends at its limit.
@@ -115,5 +102,5 @@ func (c *call) over(err error) bool {
 // release gives the slot back.
 func (c *call) release() {
 	c.b.inFlight.Add(-1)
-	c.b.slots.Release(1)
+	c.b.slots.free()
 }

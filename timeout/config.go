@@ -57,6 +57,17 @@ type Config struct {
 	// holds all the same.
 	WriteIdle time.Duration
 
+	// Slots is how many handlers may run at once, those that still run after their 503 included. Zero
+	// means any number. A request that gets no slot is answered 503 with ReasonFull. A limit
+	// in front of the Limiter counts the same on HTTP/1; on HTTP/2 it cannot know of
+	// handlers whose requests were answered.
+	Slots int
+
+	// Queue is how many more requests may wait for a slot, and QueueWait how long: zero means a
+	// tenth of Total. The wait is part of the request's budget.
+	Queue     int
+	QueueWait time.Duration
+
 	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds,
 	// rounded up. Zero or less sends none. Nil means the RetryAfter of the
 	// error if it has one, else DefaultRetryAfter. It is called while a client waits and must
@@ -79,12 +90,14 @@ type Config struct {
 
 // A Limiter holds requests to a time budget. Make one with [New].
 type Limiter struct {
-	config Config // defaults filled in
-	cause  *Error // of contexts of requests with the usual Total; immutable
+	config Config    // defaults filled in
+	slots  *bulkhead // nil without Slots
+	cause  *Error    // of contexts of requests with the usual Total; immutable
 
 	inFlight  atomic.Int64
 	abandoned atomic.Int64
 	timeouts  atomic.Uint64
+	refused   atomic.Uint64
 	aborted   atomic.Uint64
 	gone      atomic.Uint64
 }
@@ -109,7 +122,20 @@ func New(c Config) (*Limiter, error) {
 	if c.WriteIdle < 0 {
 		return nil, fmt.Errorf("timeout: Config.WriteIdle is %v; it must not be negative (0 means no limit)", c.WriteIdle)
 	}
-	return &Limiter{config: c, cause: softCause(c.Total - c.Grace)}, nil
+	if c.Slots < 0 || c.Queue < 0 || c.QueueWait < 0 {
+		return nil, fmt.Errorf("timeout: Config.Slots is %d, Queue %d, QueueWait %v; they must not be negative", c.Slots, c.Queue, c.QueueWait)
+	}
+	if c.Queue > 0 && c.Slots == 0 {
+		return nil, fmt.Errorf("timeout: Config.Queue is %d without Slots; there is nothing to wait for", c.Queue)
+	}
+	if c.QueueWait == 0 {
+		c.QueueWait = c.Total / 10
+	}
+	l := &Limiter{config: c, cause: softCause(c.Total - c.Grace)}
+	if c.Slots > 0 {
+		l.slots = newBulkhead(c.Slots, c.Queue)
+	}
+	return l, nil
 }
 
 func softCause(soft time.Duration) *Error {

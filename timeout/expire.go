@@ -44,7 +44,7 @@ func (g *gate) expire() {
 		g.rc.SetWriteDeadline(time.Now().Add(g.total))
 		g.settle()
 		incident = newIncident()
-		g.answer(incident)
+		g.answer(incident, true)
 	}
 	g.report(sent, gone, incident)
 	g.closed()

@@ -159,6 +159,15 @@ func (g *gate) finish(panicking bool) phase {
 	switch {
 	case panicking && (g.phase == open || g.phase == committed):
 		g.phase = finished
+	case g.phase == open && errors.Is(g.ctx.Err(), context.DeadlineExceeded):
+		g.close(&Error{Reason: ReasonDeadline, Limit: g.total, Elapsed: time.Since(g.start)}, false)
+		g.mu.Unlock()
+		incident := newIncident()
+		g.answer(incident, false)
+		g.report(false, false, incident)
+		g.mu.Lock()
+		g.expiring = false
+		defer g.flushBy(g.hard)
 	case g.phase == open: // the server answers 200 when a handler returns without a word
 		g.phase = finished
 		g.publish()

@@ -17,6 +17,9 @@ import (
 // reset, and the handler's goroutine ends in a panic with [http.ErrAbortHandler] so that middleware
 // outside sees it too. A hijacked connection is left alone.
 //
+// A handler that returns after its context has ended, and has written nothing, is answered for with
+// the same 503: that it obeyed does not make its silence a success.
+//
 // A handler that reads a request body which does not come gets os.ErrDeadlineExceeded
 // from its read at the deadline. If the client left before the answer was due, none is sent.
 //
@@ -49,6 +52,9 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		g := &gate{l: l, w: w, rc: *http.NewResponseController(w), r: r, start: time.Now(), total: l.total(r)}
 		g.changed.L = &g.mu
 		g.hard = g.start.Add(g.total)
+		if l.slots != nil && !g.admit() {
+			return
+		}
 		ctx, cancel := g.context()
 		g.ctx = requestContext{ctx, g}
 		inner := r.WithContext(&g.ctx)
@@ -63,6 +69,32 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			g.beside(next, inner, cancel)
 		}
 	})
+}
+
+// admit takes a slot for the handler, or answers.
+func (g *gate) admit() bool {
+	wait := min(g.l.config.QueueWait, g.total)
+	why, ok := g.l.slots.take(g.r.Context(), wait)
+	if ok {
+		return true
+	}
+	if why == "" || g.gone() {
+		g.l.gone.Add(1)
+		g.l.emit(Event{Kind: KindGone, Elapsed: time.Since(g.start), Method: g.r.Method, Path: g.r.URL.Path, Err: g.r.Context().Err()})
+		panic(http.ErrAbortHandler)
+	}
+	if why == ReasonFull {
+		wait = 0
+	}
+	e := &Error{Reason: why, Limit: wait, Elapsed: time.Since(g.start)}
+	g.l.refused.Add(1)
+	incident := newIncident()
+	g.l.reply(g.w, g.r, http.StatusServiceUnavailable, e, incident)
+	g.l.emit(Event{
+		Kind: KindRefused, Reason: why, Limit: wait, Elapsed: e.Elapsed,
+		Method: g.r.Method, Path: g.r.URL.Path, Incident: incident, Err: e,
+	})
+	return false
 }
 
 // context returns the handler's context, which ends at the soft deadline.
@@ -166,6 +198,9 @@ func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.Can
 // done keeps the books when a handler has returned.
 func (g *gate) done(end phase) {
 	g.l.inFlight.Add(-1)
+	if g.l.slots != nil {
+		g.l.slots.free()
+	}
 	switch end {
 	case expired, aborted:
 		g.l.abandoned.Add(-1)
@@ -207,18 +242,25 @@ func (l *Limiter) panicked(r *http.Request, value any, stack []byte) {
 type Stats struct {
 	InFlight  int64  // handlers running now, abandoned ones included
 	Abandoned int64  // of these, running although their clients have been answered
-	Timeouts  uint64 // requests answered 503 by the deadline
+	Queued    int64  // requests waiting for a slot now
+	Timeouts  uint64 // requests answered 503 because of the deadline
+	Refused   uint64 // requests answered 503 because there was no slot
 	Aborted   uint64 // responses cut off
 	Gone      uint64 // requests whose clients left first
 }
 
 // Stats returns the counts as they are now. It may be called at any time.
 func (l *Limiter) Stats() Stats {
-	return Stats{
+	s := Stats{
 		InFlight:  l.inFlight.Load(),
 		Abandoned: l.abandoned.Load(),
 		Timeouts:  l.timeouts.Load(),
+		Refused:   l.refused.Load(),
 		Aborted:   l.aborted.Load(),
 		Gone:      l.gone.Load(),
 	}
+	if l.slots != nil {
+		s.Queued = l.slots.queued.Load()
+	}
+	return s
 }

@@ -16,9 +16,9 @@ import (
 // newIncident returns an id that ties what a client was shown to an event.
 func newIncident() string { return rand.Text()[:13] }
 
-// answer sends the 503 of the deadline. The handler still runs, so it goes out at once and, on
+// answer sends the 503 of the deadline. While the handler still runs it goes out at once and, on
 // HTTP/1, the connection cannot be used again.
-func (g *gate) answer(incident string) {
+func (g *gate) answer(incident string, running bool) {
 	if g.before != nil {
 		h := g.w.Header()
 		clear(h)
@@ -27,11 +27,13 @@ func (g *gate) answer(incident string) {
 	g.mu.Lock()
 	maps.Copy(g.w.Header(), g.kept)
 	g.mu.Unlock()
-	if g.r.ProtoMajor == 1 { // on HTTP/2 it would end the whole connection
+	if running && g.r.ProtoMajor == 1 { // on HTTP/2 it would end the whole connection
 		g.w.Header().Set("Connection", "close")
 	}
 	g.l.reply(g.w, g.r, http.StatusServiceUnavailable, g.err, incident)
-	g.rc.Flush()
+	if running {
+		g.rc.Flush()
+	}
 }
 
 // reply writes a complete error response; e is nil if it is not about a limit.
