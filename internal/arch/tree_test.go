@@ -22,9 +22,6 @@ type pkg struct {
 
 func isTest(name string) bool { return strings.HasSuffix(name, "_test.go") }
 
-// importPath is the path other packages import the folder by.
-func (p pkg) importPath() string { return path.Join(module, p.dir) }
-
 // imports calls f for each import of the package's files, tests excluded.
 func (p pkg) imports(f func(file, imported string)) {
 	for name, file := range p.files {
