@@ -9,9 +9,12 @@ import (
 
 // parseUser takes /info/usage/{user} apart.
 func parseUser(u *url.URL) (string, bool) {
-	rest, ok := strings.CutPrefix(u.EscapedPath(), "/info/usage/")
+	if !strings.HasPrefix(u.Path, "/info/usage/") {
+		return "", false
+	}
+	rest := strings.TrimPrefix(u.EscapedPath(), "/info/usage/")
 	user, err := url.PathUnescape(rest)
-	return user, ok && err == nil && !strings.Contains(rest, "/") && validName(user, MaxUser)
+	return user, err == nil && !strings.Contains(rest, "/") && validName(user, MaxUser)
 }
 
 type usageAnswer struct {

@@ -18,9 +18,32 @@ type collection struct {
 	old sql.NullInt64
 }
 
+// lock keeps everybody else from writing for the account until the transaction
+// ends. It is the account and not the collection, because a quota is about all
+// collections of a user.
+func (s *Store) lock(tx *tx, account string) error {
+	if s.queries.lock == "" {
+		return nil // SQLite: the transaction has the whole database
+	}
+	for {
+		var one int
+		found, err := tx.get([]any{&one}, s.queries.lock, account)
+		if err != nil || found {
+			return err
+		}
+		// The first write for it, or one that waited for a purge.
+		if err := tx.exec(s.queries.createAccount, account); err != nil {
+			return err
+		}
+	}
+}
+
 // open reads the collection that a transaction is going to write apps to.
 // Most writes bring one: what it replaces is read with the same statement.
 func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collection, error) {
+	if err := s.lock(tx, key.User); err != nil {
+		return nil, err
+	}
 	c := &collection{key: key}
 	var row stateRow
 	into := row.into(&c.apps, &c.bytes, &c.ids)
@@ -106,6 +129,10 @@ func (s *Store) checkQuota(tx *tx, c *collection, q syncproto.Quota, apps int, b
 	return nil
 }
 
+// maxStatement is how many bytes of documents one statement may carry, if they
+// are of more than one: MySQL refuses large ones (max_allowed_packet).
+const maxStatement = 4 << 20
+
 // put adds records, or replaces those of the same origin.
 func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Record) error {
 	if n == 1 && c.old.Valid {
@@ -113,6 +140,18 @@ func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Rec
 		return tx.exec(s.queries.replace, int64(r.Time), []byte(r.Doc), c.key.User, c.key.Collection, r.Origin)
 	}
 	return inBatches(n, func(batch, from, to int) error {
+		size := 0
+		for i := from; i < to; i++ {
+			size += len(record(i).Doc)
+		}
+		if size > maxStatement && to-from > 1 {
+			for i := from; i < to; i++ {
+				if err := s.put(tx, c, 1, func(int) syncproto.Record { return record(i) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		args := make([]any, 0, 5*(to-from))
 		for i := from; i < to; i++ {
 			r := record(i)

@@ -10,8 +10,13 @@ type Dialect int
 
 // The databases that a store can talk to.
 const (
-	// SQLite 3.35 or newer.
+	// SQLite is the embedded default, 3.35 or newer.
 	SQLite Dialect = iota + 1
+	// PostgreSQL 12 or newer, through github.com/jackc/pgx/v5.
+	PostgreSQL
+	// MySQL 8 or MariaDB 10.5, or newer, through
+	// github.com/go-sql-driver/mysql.
+	MySQL
 )
 
 // String returns the name of the database.
@@ -19,6 +24,10 @@ func (d Dialect) String() string {
 	switch d {
 	case SQLite:
 		return "SQLite"
+	case PostgreSQL:
+		return "PostgreSQL"
+	case MySQL:
+		return "MySQL"
 	}
 	return fmt.Sprintf("Dialect(%d)", int(d))
 }
@@ -43,9 +52,14 @@ type dialect struct {
 	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool
 
+	// lockAccount says that a transaction has to lock the row of the account
+	// that it writes for, because others may write at the same time.
+	lockAccount bool
+
 	// lockSchema keeps other servers from migrating until the transaction
-	// ends.
-	lockSchema func(*tx) error
+	// ends, or unlockSchema, unless it is empty, is executed.
+	lockSchema   func(*tx) error
+	unlockSchema string
 
 	// again reports whether a transaction failed for having met another one,
 	// so that it may go through when it is repeated.
@@ -56,6 +70,10 @@ func dialectOf(d Dialect) (*dialect, error) {
 	switch d {
 	case SQLite:
 		return sqliteDialect(), nil
+	case PostgreSQL:
+		return postgresDialect(), nil
+	case MySQL:
+		return mysqlDialect(), nil
 	}
-	return nil, fmt.Errorf("sqlstore: %v: want SQLite", d)
+	return nil, fmt.Errorf("sqlstore: %v: want SQLite, PostgreSQL or MySQL", d)
 }

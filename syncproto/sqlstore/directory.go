@@ -38,6 +38,9 @@ func (s *Store) Collections(ctx context.Context, user string) ([]syncproto.Usage
 // Purge implements [syncproto.Directory].
 func (s *Store) Purge(ctx context.Context, user string) error {
 	err := s.transact(ctx, func(tx *tx) error {
+		if err := s.lock(tx, user); err != nil {
+			return err
+		}
 		for _, q := range s.queries.purge {
 			if err := tx.exec(q, user); err != nil {
 				return err

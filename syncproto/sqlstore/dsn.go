@@ -15,8 +15,11 @@ import (
 // Connector returns the driver that a DSN names, ready to connect, and the
 // dialect it speaks:
 //
-//	sqlite:appsync.db            a file, relative to the working directory
-//	sqlite:/var/lib/appsync.db   an absolute path
+//	sqlite:appsync.db                       a file, relative to the working directory
+//	sqlite:/var/lib/appsync.db              an absolute path
+//	postgres://user:password@host/database  and what else the driver takes in a URL
+//	mysql://user:password@host/database     MariaDB too
+//	mysql:user@unix(/run/mysqld.sock)/db    the driver's own form
 //
 // A SQLite DSN may end with the parameters of modernc.org/sqlite, such as
 // ?_pragma=synchronous(NORMAL). Unless it says otherwise, connections use the
@@ -34,8 +37,14 @@ func Connector(dsn string) (driver.Connector, Dialect, error) {
 			return nil, 0, err
 		}
 		return sqliteConnector(name), SQLite, nil
+	case "postgres", "postgresql":
+		c, err := postgresConnector(dsn)
+		return c, PostgreSQL, err
+	case "mysql":
+		c, err := mysqlConnector(rest)
+		return c, MySQL, err
 	}
-	return nil, 0, fmt.Errorf("sqlstore: DSN of %q: want sqlite:FILE", scheme)
+	return nil, 0, fmt.Errorf("sqlstore: DSN begins with %q: want sqlite:FILE, postgres://... or mysql://...", scheme)
 }
 
 // sqliteName returns the file and its parameters as the driver wants them.
@@ -86,11 +95,13 @@ func (c sqliteConnector) Driver() driver.Driver { return new(sqlite.Driver) }
 
 // limit sets what Open's databases may keep open. With SQLite a connection is a
 // file and a cache of two megabytes: keeping them is cheap, making them is not.
+// A database server has a limit for all its clients, a hundred or so by default.
 func limit(db *sql.DB, d Dialect) {
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	switch d {
-	case SQLite:
-		db.SetMaxOpenConns(64)
-		db.SetMaxIdleConns(64)
+	n := 24
+	if d == SQLite {
+		n = 64
 	}
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	db.SetConnMaxIdleTime(5 * time.Minute)
 }

@@ -31,9 +31,16 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.transact(ctx, func(tx *tx) error {
+	return s.transact(ctx, func(tx *tx) (err error) {
 		if err := s.dialect.lockSchema(tx); err != nil {
 			return err
+		}
+		if unlock := s.dialect.unlockSchema; unlock != "" {
+			defer func() {
+				if failed := tx.exec(unlock); err == nil {
+					err = failed
+				}
+			}()
 		}
 		if err := tx.exec("CREATE TABLE IF NOT EXISTS sync_version (version INTEGER NOT NULL)"); err != nil {
 			return err

@@ -21,7 +21,8 @@ type queries struct {
 	clear, replace       string
 	held, put            [len(batches)]string
 	users, collections   string
-	purge                [3]string
+	purge                []string
+	lock, createAccount  string
 	secret, createSecret string
 }
 
@@ -51,7 +52,7 @@ func newQueries(d *dialect) *queries {
 
 		users:       "SELECT DISTINCT account FROM sync_collections WHERE account > ? ORDER BY account LIMIT ?",
 		collections: "SELECT uuid, last, deleted, collection, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection",
-		purge: [...]string{
+		purge: []string{
 			"DELETE FROM sync_records WHERE account = ?",
 			"DELETE FROM sync_writes WHERE account = ?",
 			"DELETE FROM sync_collections WHERE account = ?",
@@ -59,6 +60,11 @@ func newQueries(d *dialect) *queries {
 
 		secret:       "SELECT value FROM sync_secrets WHERE name = ?",
 		createSecret: d.insertMissing("sync_secrets", "name, value", "?, ?"),
+	}
+	if d.lockAccount {
+		q.lock = "SELECT 1 FROM sync_accounts WHERE account = ? FOR UPDATE"
+		q.createAccount = d.insertMissing("sync_accounts", "account", "?")
+		q.purge = append(q.purge, "DELETE FROM sync_accounts WHERE account = ?")
 	}
 	for i, n := range batches {
 		q.held[i] = "SELECT COUNT(*), COALESCE(SUM(LENGTH(doc)), 0) FROM sync_records" + of +
@@ -74,18 +80,20 @@ func newQueries(d *dialect) *queries {
 
 // each calls f with every statement.
 func (q *queries) each(f func(*string)) {
-	for _, s := range []*string{
+	all := []*string{
 		&q.state, &q.open, &q.openOne, &q.cutoff, &q.more, &q.page, &q.findID, &q.addID, &q.forgetIDs,
-		&q.total, &q.create, &q.update, &q.clear, &q.replace, &q.users, &q.collections, &q.secret, &q.createSecret,
-	} {
-		f(s)
+		&q.total, &q.create, &q.update, &q.clear, &q.replace, &q.users, &q.collections, &q.secret, &q.createSecret, &q.lock, &q.createAccount,
 	}
 	for i := range q.held {
-		f(&q.held[i])
-		f(&q.put[i])
+		all = append(all, &q.held[i], &q.put[i])
 	}
 	for i := range q.purge {
-		f(&q.purge[i])
+		all = append(all, &q.purge[i])
+	}
+	for _, s := range all {
+		if *s != "" {
+			f(s)
+		}
 	}
 }
 

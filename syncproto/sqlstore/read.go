@@ -66,7 +66,7 @@ func (s *Store) readInto(ctx context.Context, out *output, key syncproto.Key, si
 			return false, err
 		}
 	}
-	rows, err := tx.QueryContext(ctx, s.queries.page, key.User, key.Collection, since, until)
+	rows, err := tx.QueryContext(ctx, s.queries.page, key.User, key.Collection, int64(since), int64(until))
 	if err != nil {
 		return false, err
 	}
@@ -89,7 +89,7 @@ func (s *Store) readInto(ctx context.Context, out *output, key syncproto.Key, si
 // of slightly more if they share that time, and whether any come after it.
 func (s *Store) pageEnd(ctx context.Context, tx *sql.Tx, key syncproto.Key, since syncproto.Time, limit int) (syncproto.Time, bool, error) {
 	var until syncproto.Time
-	err := tx.QueryRowContext(ctx, s.queries.cutoff, key.User, key.Collection, since, limit-1).Scan(&until)
+	err := tx.QueryRowContext(ctx, s.queries.cutoff, key.User, key.Collection, int64(since), limit-1).Scan(&until)
 	if errors.Is(err, sql.ErrNoRows) {
 		return math.MaxInt64, false, nil
 	}
@@ -97,7 +97,7 @@ func (s *Store) pageEnd(ctx context.Context, tx *sql.Tx, key syncproto.Key, sinc
 		return 0, false, err
 	}
 	var one int
-	err = tx.QueryRowContext(ctx, s.queries.more, key.User, key.Collection, until).Scan(&one)
+	err = tx.QueryRowContext(ctx, s.queries.more, key.User, key.Collection, int64(until)).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return until, false, nil
 	}

@@ -10,16 +10,14 @@ import (
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		Dialect:    SQLite,
-		migrations: "migrations/sqlite",
-		upsert:     onConflict,
-		insertMissing: func(table, columns, values string) string {
-			return "INSERT INTO " + table + " (" + columns + ") VALUES (" + values + ") ON CONFLICT DO NOTHING"
-		},
-		write:      nil,
-		read:       &sql.TxOptions{ReadOnly: true},
-		oneWriter:  true,
-		lockSchema: func(*tx) error { return nil }, // the transaction has the database
+		Dialect:       SQLite,
+		migrations:    "migrations/sqlite",
+		upsert:        onConflict,
+		insertMissing: onConflictDoNothing,
+		write:         nil,
+		read:          &sql.TxOptions{ReadOnly: true},
+		oneWriter:     true,
+		lockSchema:    func(*tx) error { return nil }, // the transaction has the database
 		again: func(err error) bool {
 			const busy, locked = 5, 6 // SQLITE_BUSY, SQLITE_LOCKED
 			var e *sqlite.Error
@@ -35,4 +33,8 @@ func onConflict(key, columns []string) string {
 		set[i] = c + " = excluded." + c
 	}
 	return " ON CONFLICT (" + strings.Join(key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
+
+func onConflictDoNothing(table, columns, values string) string {
+	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + values + ") ON CONFLICT DO NOTHING"
 }

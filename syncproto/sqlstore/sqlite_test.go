@@ -96,8 +96,10 @@ func TestSQLiteGuarded(t *testing.T) {
 	})
 }
 
-func TestRestart(t *testing.T) {
-	dsn := file(t)
+func TestRestart(t *testing.T) { testRestart(t, file(t)) }
+
+func testRestart(t *testing.T, dsn string) {
+	apps := syncproto.Key{User: "restart@example.com", Collection: "apps"}
 	s := open(t, dsn)
 	res, err := s.Write(t.Context(), apps, syncproto.Write{ID: "w", Apps: []syncproto.App{app("a", `{}`), app("b", `{}`)}})
 	if err != nil {

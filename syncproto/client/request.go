@@ -1,0 +1,144 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// request is one request for the collection.
+type request struct {
+	op     string
+	method string
+	query  string
+	body   []byte
+	id     string // idempotency key
+}
+
+// call logs in if need be, sends r and reads the answer into v. A session that
+// has ended is renewed once.
+func (d *Device) call(ctx context.Context, r request, v any) error {
+	for fresh := false; ; fresh = true {
+		d.mu.Lock()
+		auth, url := d.st.Auth, d.st.URL
+		d.mu.Unlock()
+		if auth == "" {
+			if err := d.login(ctx); err != nil {
+				return err
+			}
+			fresh = true
+			continue
+		}
+		err := d.roundTrip(ctx, r, url, auth, v)
+		var status *StatusError
+		if !errors.As(err, &status) || status.Status != http.StatusUnauthorized || fresh {
+			return err
+		}
+		if err := d.login(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *Device) roundTrip(ctx context.Context, r request, url, auth string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, r.method, url+r.query, bytes.NewReader(r.body))
+	if err != nil {
+		return fmt.Errorf("client: %s: %w", r.op, err)
+	}
+	req.Header.Set("Authorization", auth)
+	if r.method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.id != "" {
+		req.Header.Set("Idempotency-Key", r.id)
+	}
+	res, err := d.cfg.HTTP.Do(req)
+	if err != nil {
+		return fmt.Errorf("client: %s: %w", r.op, err)
+	}
+	defer res.Body.Close()
+	if next := res.Header.Get("X-Sync-Authorization"); next != "" && res.StatusCode == http.StatusOK {
+		d.mu.Lock()
+		d.st.Auth = next // saved with the next change; the old one is good as well
+		d.mu.Unlock()
+	}
+	return answer(r.op, res, v)
+}
+
+// answer reads a JSON answer.
+func answer(op string, res *http.Response, v any) error {
+	if res.StatusCode != http.StatusOK {
+		return failed(op, res)
+	}
+	if v == nil {
+		v = new(json.RawMessage)
+	}
+	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("client: %s: read the answer: %w", op, err)
+	}
+	// To the end, so that the connection is used again.
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return fmt.Errorf("client: %s: read the answer: %w", op, err)
+	}
+	return nil
+}
+
+// failed makes an error of any other status.
+func failed(op string, res *http.Response) error {
+	e := &StatusError{Op: op, Status: res.StatusCode}
+	b, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10))
+	var v struct{ Reason, Msg string }
+	if json.Unmarshal(b, &v) == nil {
+		e.Reason = v.Reason + v.Msg // servers send one of the two
+	}
+	s := res.Header.Get("Retry-After")
+	if n, err := strconv.Atoi(s); err == nil && n > 0 {
+		e.RetryAfter = time.Duration(n) * time.Second
+	} else if at, err := http.ParseTime(s); err == nil {
+		e.RetryAfter = max(0, time.Until(at))
+	}
+	return e
+}
+
+func (d *Device) login(ctx context.Context) error {
+	assertion, audience, err := d.cfg.Login(ctx)
+	if err != nil {
+		return fmt.Errorf("client: login: %w", err)
+	}
+	form := url.Values{"assertion": {assertion}, "audience": {audience}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.cfg.URL+"/verify", strings.NewReader(form.Encode()))
+	if err != nil {
+		return fmt.Errorf("client: login: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := d.cfg.HTTP.Do(req)
+	if err != nil {
+		return fmt.Errorf("client: login: %w", err)
+	}
+	defer res.Body.Close()
+	var v struct {
+		URL  string `json:"collection_url"`
+		Auth string `json:"http_authorization"`
+	}
+	if err := answer("login", res, &v); err != nil {
+		return err
+	}
+	i := strings.LastIndexByte(v.URL, '/')
+	if i < 0 || v.Auth == "" {
+		return &StatusError{Op: "login", Status: http.StatusOK, Reason: "the answer has no collection_url or no http_authorization"}
+	}
+	return d.update(ctx, func(s *state) {
+		s.Auth, s.URL = v.Auth, v.URL[:i+1]+url.PathEscape(d.cfg.Collection)
+	})
+}

@@ -1,0 +1,145 @@
+package client
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// state is what a device has to remember.
+type state struct {
+	URL   string         `json:"collection_url,omitempty"`
+	Auth  string         `json:"authorization,omitempty"`
+	Since syncproto.Time `json:"since"`
+	UUID  string         `json:"uuid,omitempty"`
+	// Docs are the documents by origin, and Changed those of them that the
+	// server does not have so; of a removed one there is no document. Numbers
+	// tell a change that happened during a push from the one pushed.
+	Docs    map[string]json.RawMessage `json:"docs"`
+	Changed map[string]uint64          `json:"changed"`
+	Changes uint64                     `json:"changes"`
+	// Stale are documents of an earlier life of the collection. Those that the
+	// first complete pull of the new one doesn't bring are dropped.
+	Stale map[string]bool `json:"stale,omitempty"`
+	// Revive means to push to a deleted collection.
+	Revive bool   `json:"revive,omitempty"`
+	Push   *batch `json:"push,omitempty"`
+}
+
+// batch is a push on its way, as it was first sent.
+type batch struct {
+	ID      string            `json:"id"`
+	Body    json.RawMessage   `json:"body"`
+	LastGet *syncproto.Time   `json:"lastget,omitempty"`
+	Changes map[string]uint64 `json:"changes"`
+}
+
+func newState() *state {
+	return &state{Docs: map[string]json.RawMessage{}, Changed: map[string]uint64{}}
+}
+
+func (s *state) change(origin string, doc json.RawMessage) {
+	s.Changes++
+	s.Changed[origin] = s.Changes
+	delete(s.Stale, origin)
+	s.put(origin, doc)
+}
+
+func (s *state) put(origin string, doc json.RawMessage) {
+	if doc == nil {
+		delete(s.Docs, origin)
+	} else {
+		s.Docs[origin] = doc
+	}
+}
+
+// restart forgets which life of the collection the documents are from.
+func (s *state) restart() {
+	s.Since, s.UUID, s.Push = 0, "", nil
+	s.Stale = map[string]bool{}
+	for origin := range s.Docs {
+		if _, ok := s.Changed[origin]; !ok {
+			s.Stale[origin] = true
+		}
+	}
+}
+
+// acknowledge takes note that a batch has arrived.
+func (s *state) acknowledge(b *batch) {
+	for origin, n := range b.Changes {
+		if s.Changed[origin] == n {
+			delete(s.Changed, origin)
+		}
+	}
+	s.Push = nil
+}
+
+// next makes the next push of what has changed, at most most documents.
+func (s *state) next(most int) *batch {
+	origins := make([]string, 0, len(s.Changed))
+	for o := range s.Changed {
+		origins = append(origins, o)
+	}
+	slices.SortFunc(origins, func(a, b string) int { return int(s.Changed[a]) - int(s.Changed[b]) })
+	b := &batch{ID: syncproto.NewUUID(), Changes: map[string]uint64{}}
+	b.Body = append(b.Body, '[')
+	for i, o := range origins[:min(len(origins), most)] {
+		if i > 0 {
+			b.Body = append(b.Body, ',')
+		}
+		doc := s.Docs[o]
+		if doc == nil {
+			doc = tombstone(o)
+		}
+		b.Body = append(b.Body, doc...)
+		b.Changes[o] = s.Changed[o]
+	}
+	b.Body = append(b.Body, ']')
+	return b
+}
+
+// encode keeps documents and batches as they are: a push that is repeated has to
+// have the same bytes.
+func (s *state) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(s)
+	return b.Bytes(), err
+}
+
+// compact returns a copy without white space between the tokens, which is how
+// documents are held and compared.
+func compact(doc json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, doc) != nil { // it has been parsed before
+		return nil
+	}
+	return b.Bytes()
+}
+
+func tombstone(origin string) json.RawMessage {
+	b, _ := json.Marshal(struct { // of a string and a bool, and so no error
+		Origin  string `json:"origin"`
+		Deleted bool   `json:"deleted"`
+	}{origin, true})
+	return b
+}
+
+// identify returns whose document it is and whether it is a tombstone.
+func identify(doc json.RawMessage) (origin string, deleted bool, err error) {
+	var v struct {
+		Origin  *string `json:"origin"`
+		Deleted any     `json:"deleted"`
+	}
+	if err := json.Unmarshal(doc, &v); err != nil {
+		return "", false, fmt.Errorf("client: document: %w", err)
+	}
+	if v.Origin == nil || *v.Origin == "" {
+		return "", false, fmt.Errorf("client: document %.80s: no origin", doc)
+	}
+	return *v.Origin, v.Deleted == true, nil
+}
