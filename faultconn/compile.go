@@ -16,7 +16,8 @@ type compiled struct {
 	seed    uint64
 	start   time.Time
 	rules   []*rule
-	changed chan struct{} // closed when another plan takes over
+	changed chan struct{}      // closed when another plan takes over
+	log     map[logKey][]Event // of a replay; else nil
 }
 
 // rule is a Rule with what all connections share.

@@ -90,6 +90,9 @@ func (v *view) decideClock(s *stake) verdict {
 // the bytes that stays so.
 func (s *stake) reach(v *view, k OpKind, data []byte) (bool, int) {
 	n := len(data)
+	if v.log != nil {
+		return s.replayed(v, k, n)
+	}
 	if !s.search.found(s.text, v.exchange) {
 		if k.data() {
 			n = s.search.ahead(s.text, direction(k), data)
@@ -133,11 +136,14 @@ func within(n int, limit int64) int { return int(min(int64(n), limit)) }
 func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Event) {
 	u := s.unit(v, k)
 	dir := direction(k)
+	if v.log != nil && !u.fired {
+		s.recall(v, u, k)
+	}
 	if !u.drawn {
 		u.drawn = true
 		u.choice = choose(s.shares, v.draw(s, u, k))
 	}
-	if !u.fired {
+	if !u.fired && v.log == nil {
 		u.hit = s.connHits
 		if !s.When.PerConn {
 			u.hit = s.hits()
@@ -160,7 +166,7 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	if e.nothing() || u.fired {
 		return e, nil
 	}
-	if !s.claim() {
+	if !s.claim() && v.log == nil {
 		u.choice = -1
 		return Effect{}, nil
 	}
@@ -169,7 +175,7 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	return e, &Event{
 		Time: now, Seed: v.seed, Rule: s.name, Kind: fault.Kind(),
 		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer,
-		Op: k, Offset: v.offset[dir], Exchange: v.exchange, Delay: e.Delay,
+		Op: k, Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, Delay: e.Delay,
 	}
 }
 
@@ -218,6 +224,6 @@ func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
 		Kind: k, Point: v.id.point, Conn: v.id.number, Addr: v.id.peer, Server: v.id.server,
 		Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
 		Elapsed: now.Sub(v.start), Data: data,
-		Rand: s.source.at(v.words(s, forInject, hash(string(k)), uint64(u.id), uint64(v.offset[dir]))...),
+		Rand: s.source.at(v.words(s, forInject, hash(string(k)), uint64(v.offset[dir]))...),
 	}
 }

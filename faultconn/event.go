@@ -20,6 +20,7 @@ type Event struct {
 	// the plan found the connection; Exchange the number of the exchange.
 	Offset   int64
 	Exchange int
+	Hit      int           // how often the rule had struck before
 	Delay    time.Duration // how long the operation is held, as far as that is known
 	Peer     string        // address of the other side; "" when there is none
 }

@@ -43,6 +43,12 @@ func (i *Injector) SetPlan(p Plan) error {
 	if len(p.Rules) > 0 {
 		next = compile(p)
 	}
+	i.use(next)
+	return nil
+}
+
+// use puts a plan in force.
+func (i *Injector) use(next *compiled) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	last := i.plan.Swap(next)
@@ -56,7 +62,6 @@ func (i *Injector) SetPlan(p Plan) error {
 		_ = c.Close()
 	}
 	i.lost = nil
-	return nil
 }
 
 // Plan returns the plan in force.

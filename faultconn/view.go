@@ -1,6 +1,7 @@
 package faultconn
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -40,6 +41,7 @@ type stake struct {
 	search search
 	// For When.PerConn.
 	connSeen, connHits int
+	log                []Event // of a replay: what has not happened yet
 }
 
 // unit is one unit of a rule's scope: what has been drawn for it.
@@ -69,7 +71,11 @@ func newView(p *compiled, id *identity) *view {
 	v := &view{compiled: p, id: id, opened: time.Now()}
 	for _, r := range p.rules {
 		if r.wants(id) {
-			v.rules = append(v.rules, &stake{rule: r})
+			s := &stake{rule: r}
+			if p.log != nil {
+				s.log = slices.Clone(p.log[logKey{r, id.point, id.number}])
+			}
+			v.rules = append(v.rules, s)
 		}
 	}
 	return v
@@ -138,6 +144,9 @@ func (s *stake) unit(v *view, k OpKind) *unit {
 
 // elapsed reports whether the time conditions hold.
 func (s *stake) elapsed(v *view, now time.Time) bool {
+	if v.log != nil {
+		return true // the log says
+	}
 	t := now.Sub(v.start)
 	if s.When.Period > 0 {
 		t %= s.When.Period

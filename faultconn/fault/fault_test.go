@@ -79,7 +79,7 @@ func TestInject(t *testing.T) {
 		{"refuse of a read", fault.Refuse{}, op(faultconn.OpRead), nothing},
 		{"canned reply", fault.Garbage{Text: "no"}, op(faultconn.OpRead), faultconn.Effect{Replace: true, With: "no"}},
 		{"rest of the reply", fault.Garbage{Text: "no"}, later(op(faultconn.OpRead)), faultconn.Effect{Discard: true}},
-		{"garbage inside", fault.Garbage{Text: "no", Inside: true}, op(faultconn.OpRead), faultconn.Effect{Replace: true, With: "henollo"}},
+		{"garbage inside", fault.Garbage{Text: "no", Inside: true}, op(faultconn.OpRead), faultconn.Effect{Bytes: 1, Replace: true, With: "hno"}},
 		{"rest after garbage inside", fault.Garbage{Text: "no", Inside: true}, later(op(faultconn.OpRead)), nothing},
 		{"garbage for a request", fault.Garbage{}, op(faultconn.OpWrite), nothing},
 		{"failure", fault.Fail{With: "reset"}, op(faultconn.OpRead), faultconn.Effect{Err: syscall.ECONNRESET}},

@@ -12,8 +12,8 @@ type Garbage struct {
 	// Bytes is how many random bytes; 0 means 1000 in the place of a reply, and
 	// 100 inside one.
 	Bytes int
-	// Inside puts the bytes into the middle of the first data of the reply,
-	// and lets the rest be.
+	// Inside puts the bytes behind the first byte of the reply, or of what
+	// comes after When.From, and lets the rest be.
 	Inside bool
 	// Text, if set, is used instead of random bytes: a canned reply.
 	Text string
@@ -41,11 +41,7 @@ func (g Garbage) Inject(op faultconn.Op) faultconn.Effect {
 	if !g.Inside {
 		return faultconn.Effect{Replace: true, With: g.text(op, 1000)}
 	}
-	middle := len(op.Data) / 2
-	return faultconn.Effect{
-		Replace: true,
-		With:    string(op.Data[:middle]) + g.text(op, 100) + string(op.Data[middle:]),
-	}
+	return faultconn.Effect{Bytes: 1, Replace: true, With: string(op.Data[:1]) + g.text(op, 100)}
 }
 
 func (g Garbage) text(op faultconn.Op, n int) string {
