@@ -44,7 +44,7 @@ func Connector(dsn string) (driver.Connector, Dialect, error) {
 		c, err := mysqlConnector(rest)
 		return c, MySQL, err
 	}
-	return nil, 0, fmt.Errorf("sqlstore: DSN begins with %q: want sqlite:FILE, postgres://... or mysql://...", scheme)
+	return nil, 0, fmt.Errorf("sqlstore: DSN begins with %q: want sqlite:FILE, postgres://HOST/DATABASE or mysql://HOST/DATABASE", scheme)
 }
 
 // sqliteName returns the file and its parameters as the driver wants them.
