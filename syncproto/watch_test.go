@@ -16,10 +16,10 @@ func TestWaitForNews(t *testing.T) {
 		s := serve(t, syncproto.Config{Watch: watching})
 		phone, laptop := s.login("ann@example.com"), s.login("ann@example.com")
 		begin := time.Now()
-		go func() {
+		defer background(func() {
 			time.Sleep(20 * time.Second)
 			phone.text("POST", "", `[{"origin":"a"}]`)
-		}()
+		})()
 		status, body := laptop.text("GET", "?wait=50", "")
 		if took := time.Since(begin); status != 200 || !strings.Contains(body, `"origin":"a"`) || took != 20*time.Second {
 			t.Errorf("after %v: %d %s, want the app after 20 s", took, status, body)
@@ -33,10 +33,10 @@ func TestWaitForNothing(t *testing.T) {
 		d, other := s.login("ann@example.com"), s.login("bob@example.com")
 		for query, want := range map[string]time.Duration{"?wait=30": 30 * time.Second, "?wait=1.5": 1500 * time.Millisecond, "?wait=3600": time.Minute, "?wait=0": 0, "": 0} {
 			begin := time.Now()
-			go func() {
+			defer background(func() {
 				time.Sleep(time.Second)
 				other.text("POST", "", `[{"origin":"not hers"}]`)
-			}()
+			})()
 			status, body := d.text("GET", query, "")
 			if took := time.Since(begin); status != 200 || !strings.Contains(body, `"applications":[]`) || took != want {
 				t.Errorf("%s: after %v: %d %s, want nothing after %v", query, took, status, body, want)
@@ -60,10 +60,10 @@ func TestWaitEndsWithDeletion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, syncproto.Config{Watch: watching})
 		d := s.login("ann@example.com")
-		go func() {
+		defer background(func() {
 			time.Sleep(5 * time.Second)
 			d.text("POST", "?delete", `{"client_id":"phone"}`)
-		}()
+		})()
 		begin := time.Now()
 		_, body := d.text("GET", "?wait=30&since=9999999999", "")
 		if !strings.Contains(body, "collection_deleted") || time.Since(begin) != 5*time.Second {
@@ -80,10 +80,10 @@ func TestRecheck(t *testing.T) {
 		two := serve(t, syncproto.Config{Store: store, Sessions: sessions})
 		d, other := one.login("ann@example.com"), two.login("ann@example.com")
 		begin := time.Now()
-		go func() {
+		defer background(func() {
 			time.Sleep(5 * time.Second)
 			other.text("POST", "", `[{"origin":"a"}]`)
-		}()
+		})()
 		_, body := d.text("GET", "?wait=30", "")
 		if took := time.Since(begin); !strings.Contains(body, `"a"`) || took != 6*time.Second {
 			t.Errorf("after %v: %s, want it at the next look after 5 s", took, body)
@@ -128,12 +128,12 @@ func TestEventStream(t *testing.T) {
 		if name != "change" || first == "" {
 			t.Fatalf("the first event is %q %q, want what is there already", name, first)
 		}
-		go func() {
+		defer background(func() {
 			time.Sleep(2 * time.Minute)
 			d.text("POST", "", `[{"origin":"b"}]`)
 			time.Sleep(time.Minute)
 			d.text("POST", "?delete", `{"client_id":"x"}`)
-		}()
+		})()
 		if name, id := e.next(); name != "change" || id <= first || time.Since(begin).Round(time.Second) != 2*time.Minute {
 			t.Errorf("%q %q after %v, want a change after 2 minutes", name, id, time.Since(begin))
 		}
@@ -172,4 +172,15 @@ func TestWaitWithinTheDeadline(t *testing.T) {
 			t.Errorf("%d after %v, want 200 an eighth before the deadline of 8 s", status, took)
 		}
 	})
+}
+
+// background runs f beside the test and returns a function that waits for it:
+// a request must not be answered after the test that sent it has ended.
+func background(f func()) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	return func() { <-done }
 }
