@@ -23,20 +23,28 @@ type Conn struct {
 
 	mu       sync.Mutex
 	upstream net.Conn // nil while dialling
-	address  string   // of the upstream
 	over     bool     // both legs are closed or being closed
 	why      error    // what ended the connection, unless both sides closed it
 
 	ended  atomic.Bool
-	cancel context.CancelFunc // of the dial
+	cancel context.CancelFunc // of the dial; nil after it
 	done   chan struct{}      // closed once the connection is to end at once
+	failed chan struct{}      // closed once a direction has failed to write
+	fails  sync.Once
+	others sync.WaitGroup // the goroutine that is not run's
 }
 
 // Info returns what is known of the connection now.
 func (c *Conn) Info() Info {
 	c.mu.Lock()
-	dialing, address := c.upstream == nil, c.address
+	upstream := c.upstream
 	c.mu.Unlock()
+	address := c.proxy.Upstream
+	if upstream != nil {
+		if a := upstream.RemoteAddr(); a != nil && a.String() != "" {
+			address = a.String()
+		}
+	}
 	i := Info{
 		ID: c.id, Client: c.client.RemoteAddr().String(), Upstream: address,
 		Opened: c.opened, Active: c.opened, State: Open,
@@ -49,7 +57,7 @@ func (c *Conn) Info() Info {
 	switch up, down := c.up.eof.Load(), c.down.eof.Load(); {
 	case c.ended.Load(), up && down:
 		i.State = Ended
-	case dialing:
+	case upstream == nil:
 		i.State = Dialing
 	case up:
 		i.State = ClientClosed
@@ -92,10 +100,12 @@ func (c *Conn) end(rst bool, why error) {
 		return
 	}
 	c.over = true
-	upstream := c.upstream
+	upstream, cancel := c.upstream, c.cancel
 	c.mu.Unlock()
 	close(c.done)
-	c.cancel()
+	if cancel != nil {
+		cancel()
+	}
 	closing := abort
 	if !rst {
 		closing = func(c net.Conn) { _ = c.Close() }
@@ -107,18 +117,16 @@ func (c *Conn) end(rst bool, why error) {
 }
 
 // run is the life of the connection. It is called in a goroutine of its own.
-func (c *Conn) run(ctx context.Context) {
+func (c *Conn) run(ctx context.Context, cancel context.CancelFunc) {
 	upstream, err := c.proxy.dial(ctx)
+	cancel()
 	if err != nil {
 		c.end(true, err)
 		c.finish(DialFailed)
 		return
 	}
 	c.mu.Lock()
-	c.upstream = upstream
-	if a := upstream.RemoteAddr(); a != nil && a.String() != "" {
-		c.address = a.String()
-	}
+	c.upstream, c.cancel = upstream, nil
 	over := c.over
 	c.mu.Unlock()
 	if over { // Reset or Close while dialling
@@ -126,18 +134,13 @@ func (c *Conn) run(ctx context.Context) {
 		c.finish(Broken)
 		return
 	}
-	c.proxy.emit(Opened, c.Info(), nil)
+	c.proxy.emit(Opened, c, nil)
 	c.up.src, c.up.dst = c.client, upstream
 	c.down.src, c.down.dst = upstream, c.client
-	c.up.found, c.down.found = make(chan struct{}), make(chan struct{})
 
-	rest := make(chan struct{})
-	go func() {
-		defer close(rest)
-		c.copy(&c.up, &c.down)
-	}()
+	c.others.Go(func() { c.copy(&c.up, &c.down) })
 	c.copy(&c.down, &c.up)
-	<-rest
+	c.others.Wait()
 	c.end(c.reason() != nil, nil)
 	c.finish(Broken)
 }
@@ -154,17 +157,17 @@ func (c *Conn) finish(kind EventKind) {
 	c.ended.Store(true)
 	switch err := c.reason(); err {
 	case nil:
-		c.proxy.emit(Closed, c.Info(), nil)
+		c.proxy.emit(Closed, c, nil)
 	case errReset, errClosed:
-		c.proxy.emit(Broken, c.Info(), err)
+		c.proxy.emit(Broken, c, err)
 	default:
-		c.proxy.emit(kind, c.Info(), err)
+		c.proxy.emit(kind, c, err)
 	}
 }
 
 // copy runs one direction, and ends the other if it breaks.
 func (c *Conn) copy(f, back *flow) {
-	b := f.run(&c.proxy.pool, c.done)
+	b := f.run(&c.proxy.pool, c.done, c.failed)
 	switch {
 	case b == nil:
 	case b.write:
@@ -176,7 +179,7 @@ func (c *Conn) copy(f, back *flow) {
 		c.mu.Unlock()
 		back.wasReset.Store(errors.Is(b.err, syscall.ECONNRESET))
 		back.dying.Store(true)
-		close(back.found)
+		c.fails.Do(func() { close(c.failed) })
 		_ = f.dst.SetReadDeadline(time.Now().Add(grace))
 	case b.err == io.EOF:
 		c.end(false, nil)

@@ -36,7 +36,7 @@
 //
 // # Cost
 //
-// A connection takes two goroutines and, while it is quiet, less than 10 KiB
+// A connection takes two goroutines and, while it is quiet, about 10 KiB
 // with their stacks. One that is not takes buffers from a pool, up to 128 KiB
 // in each direction. That much in one piece makes up for the splice system
 // call, which would not tell how many bytes have passed, nor stop for Hold.

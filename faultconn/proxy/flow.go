@@ -21,7 +21,7 @@ const (
 
 // sizes of the buffers in the order in which a direction moves to them when it
 // fills the one before.
-var sizes = [...]int{1 << 10, 16 << 10, 128 << 10}
+var sizes = [...]int{256, 16 << 10, 128 << 10}
 
 // buffers are the pools for sizes[1] and sizes[2].
 type buffers [len(sizes) - 1]sync.Pool
@@ -47,12 +47,11 @@ type flow struct {
 	bytes    atomic.Int64
 	last     atomic.Int64 // when bytes last passed, in Unix nanoseconds
 	eof      atomic.Bool  // src has ended its stream
-	small    [1 << 10]byte
+	small    [256]byte
 
 	// What the other direction, by failing to write to src, has found out.
-	dying    atomic.Bool   // src is dead; what it sent before is to be saved
-	wasReset atomic.Bool   // before its FIN
-	found    chan struct{} // closed after these have been set
+	dying    atomic.Bool // src is dead; what it sent before is to be saved
+	wasReset atomic.Bool // before its FIN
 }
 
 // broken is how a flow ends other than by the end of its stream.
@@ -61,8 +60,9 @@ type broken struct {
 	err   error
 }
 
-// run copies until the stream ends; done ends it early.
-func (f *flow) run(pool *buffers, done <-chan struct{}) *broken {
+// run copies until the stream ends; done ends it early. failed is closed once
+// the other direction has failed to write.
+func (f *flow) run(pool *buffers, done, failed <-chan struct{}) *broken {
 	var (
 		tier   int
 		buf    = f.small[:]
@@ -102,7 +102,7 @@ func (f *flow) run(pool *buffers, done <-chan struct{}) *broken {
 				buf = *pooled
 			}
 		case err == io.EOF:
-			if f.isReset() {
+			if f.isReset(failed) {
 				return &broken{err: syscall.ECONNRESET}
 			}
 			f.eof.Store(true)
@@ -128,7 +128,7 @@ func (f *flow) run(pool *buffers, done <-chan struct{}) *broken {
 
 // isReset tells an end of stream that is none: an RST is reported once, and if
 // it was to a write of the other direction, reads find just the end.
-func (f *flow) isReset() bool {
+func (f *flow) isReset(failed <-chan struct{}) bool {
 	if !f.dying.Load() {
 		r, ok := f.src.(interface{ CloseRead() error })
 		if !ok || r.CloseRead() == nil { // a dead socket is not connected
@@ -137,7 +137,7 @@ func (f *flow) isReset() bool {
 		t := time.NewTimer(grace)
 		defer t.Stop()
 		select {
-		case <-f.found:
+		case <-failed:
 		case <-t.C:
 		}
 	}

@@ -89,7 +89,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 		if te, ok := err.(interface{ Temporary() bool }); !ok || !te.Temporary() {
 			return fmt.Errorf("proxy: accept: %w", err)
 		}
-		p.emit(AcceptFailed, Info{}, err)
+		p.emit(AcceptFailed, nil, err)
 		delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 		t := time.NewTimer(delay)
 		select {
@@ -105,7 +105,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 // delays nobody else.
 func (p *Proxy) start(client net.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Conn{proxy: p, opened: time.Now(), client: client, address: p.Upstream, cancel: cancel, done: make(chan struct{})}
+	c := &Conn{proxy: p, opened: time.Now(), client: client, cancel: cancel, done: make(chan struct{}), failed: make(chan struct{})}
 	p.mu.Lock()
 	if p.closing {
 		p.mu.Unlock()
@@ -119,8 +119,7 @@ func (p *Proxy) start(client net.Conn) {
 	p.running++
 	p.mu.Unlock()
 	go func() {
-		c.run(ctx)
-		cancel()
+		c.run(ctx, cancel)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.conns, c.id)
@@ -173,8 +172,14 @@ func (p *Proxy) infos() []Info {
 	return infos
 }
 
-func (p *Proxy) emit(kind EventKind, conn Info, err error) {
-	if p.OnEvent != nil {
-		p.OnEvent(Event{Time: time.Now(), Proxy: p.Name, Kind: kind, Conn: conn, Err: err})
+// emit tells of c, or of the proxy itself if that is nil.
+func (p *Proxy) emit(kind EventKind, c *Conn, err error) {
+	if p.OnEvent == nil {
+		return
 	}
+	e := Event{Time: time.Now(), Proxy: p.Name, Kind: kind, Err: err}
+	if c != nil {
+		e.Conn = c.Info()
+	}
+	p.OnEvent(e)
 }

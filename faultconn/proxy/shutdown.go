@@ -48,8 +48,8 @@ func (p *Proxy) Close() error {
 			t.Stop()
 			return nil
 		case <-t.C:
-			for _, i := range p.infos() {
-				p.emit(Stuck, i, nil)
+			for _, c := range p.Conns() {
+				p.emit(Stuck, c, nil)
 			}
 		}
 	}
