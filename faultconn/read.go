@@ -1,7 +1,6 @@
 package faultconn
 
 import (
-	"errors"
 	"io"
 	"time"
 )
@@ -15,7 +14,7 @@ type inbound struct {
 
 	buf   []byte // backs fresh and ready
 	fresh []byte // arrived, not decided upon
-	err   error  // of the wrapped connection, after fresh
+	eof   bool   // the end of the stream has arrived, after fresh
 	ready []byte // to be returned
 	after error  // to be returned with the last of ready
 
@@ -29,6 +28,7 @@ type hold struct {
 	hang   bool
 	effect Effect
 	data   []byte
+	end    bool // the end of the stream, rather than data
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -48,7 +48,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	h := &c.in
 	h.turn <- struct{}{} // whoever has it obeys the same deadline and Close
 	defer func() {
-		kept := len(h.fresh) > 0 || len(h.ready) > 0 || h.err != nil || h.after != nil || h.hold.view != nil
+		kept := len(h.fresh) > 0 || len(h.ready) > 0 || h.eof || h.after != nil || h.hold.view != nil
 		if kept {
 			c.state.Or(keeping)
 		} else {
@@ -57,7 +57,9 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 		<-h.turn
 	}()
 	if n > 0 || err != nil {
-		c.arrived(b[:n], err)
+		if err := c.arrived(b[:n], err); err != nil {
+			return 0, err
+		}
 	}
 	if v := c.view(); v != nil {
 		v.call(OpRead)
@@ -88,22 +90,24 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 			}
 			continue
 		}
-		if len(h.fresh) == 0 && h.err == nil {
+		if len(h.fresh) == 0 && !h.eof {
 			n, err := c.inner.Read(b)
-			if c.clear() || n == 0 && err == nil {
-				return n, err
+			if n == 0 && err == nil {
+				return 0, nil
 			}
-			c.arrived(b[:n], err)
+			if err := c.arrived(b[:n], err); err != nil {
+				return 0, err
+			}
 			continue
 		}
-		if err := c.judge(); err != nil {
-			return 0, err
-		}
+		c.judge()
 	}
 }
 
-// arrived takes what a Read of the wrapped connection returned.
-func (c *conn) arrived(data []byte, err error) {
+// arrived takes what a Read of the wrapped connection returned. It returns the
+// error if that is all there was and not the end of the stream: deadlines and
+// broken connections are not for plans to decide upon.
+func (c *conn) arrived(data []byte, err error) error {
 	h := &c.in
 	if len(h.fresh) == 0 && len(h.ready) == 0 && len(h.hold.data) == 0 {
 		h.buf = append(h.buf[:0], data...)
@@ -111,27 +115,25 @@ func (c *conn) arrived(data []byte, err error) {
 	} else {
 		h.fresh = append(h.fresh[:len(h.fresh):len(h.fresh)], data...)
 	}
-	if err != nil {
-		h.err = err
+	switch {
+	case err == io.EOF:
+		h.eof = true
+	case err != nil && len(data) == 0:
+		return c.failed("read", err)
 	}
+	return nil
 }
 
 // judge decides upon the front of what has arrived. A wait is left to release.
-func (c *conn) judge() error {
+func (c *conn) judge() {
 	h := &c.in
 	v := c.view()
-	if len(h.fresh) == 0 && h.err != io.EOF {
-		err := h.err
-		h.err = nil // the next Read asks again
-		return err
-	}
 	if v == nil {
 		h.ready, h.fresh = h.fresh, nil
 		if len(h.ready) == 0 {
-			h.after = h.err // io.EOF; asked again by the next Read
-			h.err = nil
+			h.ended()
 		}
-		return nil
+		return
 	}
 	kind := OpRead
 	if len(h.fresh) == 0 {
@@ -143,7 +145,7 @@ func (c *conn) judge() error {
 	if kind == OpPeerClose && e.Discard {
 		e.Discard, e.Hang = false, true // a lost FIN: nothing more comes
 	}
-	h.hold = hold{view: v, hang: e.Hang, effect: e}
+	h.hold = hold{view: v, hang: e.Hang, effect: e, end: kind == OpPeerClose}
 	n := d.n
 	if e.Err != nil {
 		n = min(e.Bytes, d.n)
@@ -158,8 +160,10 @@ func (c *conn) judge() error {
 			h.hold.until = t
 		}
 	}
-	return nil
 }
+
+// ended passes the end of the stream on. The next Read asks for it again.
+func (h *inbound) ended() { h.after, h.eof = io.EOF, false }
 
 // release waits for what is held and lets its effect take place.
 func (c *conn) release() error {
@@ -176,7 +180,7 @@ func (c *conn) release() error {
 			replaced = true
 		}
 	}
-	e, data := held.effect, held.data
+	e, data, end := held.effect, held.data, held.end
 	*held = hold{}
 	if replaced && e.ends() {
 		e = Effect{} // another plan's business now
@@ -192,8 +196,8 @@ func (c *conn) release() error {
 	}
 	if e.Err != nil {
 		h.after = c.fail("read", e.Err)
-	} else if len(h.fresh) == 0 && errors.Is(h.err, io.EOF) && len(data) == 0 && !e.Reset && !e.Close {
-		h.after, h.err = h.err, nil
+	} else if end && !e.Reset && !e.Close {
+		h.ended()
 	}
 	return nil
 }
