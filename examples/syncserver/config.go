@@ -9,12 +9,14 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/brownout-go/brownout/syncproto/sqlstore"
 )
 
 // config is what the flags say, checked.
 type config struct {
 	addr       string
-	db         string   // "memory:" or "sqlite:PATH"
+	db         string   // "memory:", or what sqlstore.Connector takes
 	memcached  []string // empty: the operator's value lives in this process
 	statsd     string   // empty: no metrics are sent
 	verifier   string   // "dev" or "remote=URL"
@@ -23,6 +25,8 @@ type config struct {
 	retryAfter time.Duration
 	faults     string // empty: no plan
 }
+
+const memoryDB = "memory:"
 
 const usage = `syncserver is an App Sync server that bends and does not break.
 
@@ -43,7 +47,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	fs.SetOutput(out)
 	fs.Usage = func() { fmt.Fprint(out, usage); fs.PrintDefaults() }
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:5000", "`host:port` to listen on")
-	fs.StringVar(&c.db, "db", "sqlite:appsync.db", "`store` of the collections: sqlite:FILE, or memory: for one that ends with the process")
+	fs.StringVar(&c.db, "db", "sqlite:appsync.db", "`store` of the collections: sqlite:FILE, postgres://HOST/DATABASE, mysql://HOST/DATABASE, or memory: for one that ends with the process")
 	fs.StringVar(&memcached, "memcached", "", "`host:port,...` where appsync-backoff keeps the poll interval; empty: it is kept in this process and set on the page")
 	fs.StringVar(&c.statsd, "statsd", "", "`host:port` to send metrics to; empty: none are sent")
 	fs.StringVar(&c.verifier, "verifier", "dev", "`who` checks logins: remote=URL of a BrowserID verification service, or dev: test assertions and email?a=audience, on loopback only")
@@ -76,8 +80,10 @@ func (c config) check() error {
 	if err != nil {
 		bad("addr", c.addr, "want host:port, such as 127.0.0.1:5000 or :5000")
 	}
-	if kind, file, _ := strings.Cut(c.db, ":"); !(kind == "sqlite" && file != "" || c.db == "memory:") {
-		bad("db", c.db, "want sqlite:FILE or memory:")
+	if c.db != memoryDB {
+		if _, _, err := sqlstore.Connector(c.db); err != nil {
+			bad("db", c.database(), fmt.Sprintf("%v, or %s", err, memoryDB))
+		}
 	}
 	for _, server := range c.memcached {
 		if _, _, err := net.SplitHostPort(server); err != nil {
@@ -114,6 +120,18 @@ func (c config) check() error {
 		bad("retry-after", c.retryAfter.String(), "want a second or more")
 	}
 	return errors.Join(errs...)
+}
+
+// database names the store for people: a DSN may have a password in it.
+func (c config) database() string {
+	kind, _, _ := strings.Cut(c.db, ":")
+	if kind == "sqlite" || kind == "memory" {
+		return c.db
+	}
+	if u, err := url.Parse(c.db); err == nil && u.Host != "" {
+		return kind + "://" + u.Host + u.Path
+	}
+	return kind
 }
 
 // isLoopback tells whether a listener on host can be reached from this machine

@@ -19,8 +19,10 @@ func TestFlags(t *testing.T) {
 		{"-addr :5000", "serves loopback only"},
 		{"-addr 10.0.0.1:5000", "serves loopback only"},
 		{"-addr example.com:5000", "serves loopback only"},
-		{"-db postgres:x", "want sqlite:FILE or memory:"},
-		{"-db sqlite:", "want sqlite:FILE or memory:"},
+		{"-db postgres://ann:secret@db.example/appsync", ""},
+		{"-db mysql://ann:secret@db.example/appsync", ""},
+		{"-db oracle:x", "want sqlite:FILE, postgres://HOST/DATABASE or mysql://HOST/DATABASE, or memory:"},
+		{"-db sqlite:", "name a file"},
 		{"-memcached cache", "want host:port"},
 		{"-statsd here", "want host:port"},
 		{"-verifier any", "want dev or remote=URL"},
@@ -39,6 +41,19 @@ func TestFlags(t *testing.T) {
 			t.Errorf("%q: %v", c.args, err)
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%q: error %v, want one that says %q", c.args, err, c.want)
+		}
+	}
+}
+
+func TestDatabaseShowsNoPassword(t *testing.T) {
+	for db, want := range map[string]string{
+		"memory:":           "memory:",
+		"sqlite:appsync.db": "sqlite:appsync.db",
+		"postgres://ann:secret@db.example:5432/appsync?sslmode=disable": "postgres://db.example:5432/appsync",
+		"mysql:ann:secret@unix(/run/s)/appsync":                         "mysql",
+	} {
+		if got := (config{db: db}).database(); got != want {
+			t.Errorf("%s is shown as %s, want %s", db, got, want)
 		}
 	}
 }

@@ -50,8 +50,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer s.close()
-	fmt.Fprintf(stdout, "%s/ is an App Sync server, data in %s\n", s.url, cfg.db)
-	log.Info("listening", zap.String("url", s.url), zap.String("db", cfg.db), zap.Duration("budget", cfg.budget))
+	fmt.Fprintf(stdout, "%s/ is an App Sync server, data in %s\n", s.url, cfg.database())
+	log.Info("listening", zap.String("url", s.url), zap.String("db", cfg.database()), zap.Duration("budget", cfg.budget))
 	if cfg.verifier == "dev" {
 		log.Warn("development logins: anyone who can connect may log in as anyone; use -verifier remote=URL for real ones")
 	}

@@ -53,7 +53,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	status := s.value.Status()
 	v := view{
 		URL: s.url, Curl: fmt.Sprintf(tryIt, s.url), Up: time.Since(s.start).Round(time.Second).String(),
-		DB: s.cfg.db, Verifier: s.cfg.verifier, Memcached: strings.Join(s.cfg.memcached, ","),
+		DB: s.cfg.database(), Verifier: s.cfg.verifier, Memcached: strings.Join(s.cfg.memcached, ","),
 		StoreError: s.store.Ping(r.Context()),
 		Budget:     s.cfg.budget, RetryAfter: s.cfg.retryAfter,
 		Poll: status.Value.Interval, PollError: status.Err,

@@ -158,7 +158,7 @@ func (s *server) openBackoff(context.Context) error {
 // the request's budget and no more: the statement is given up and the request
 // answered 503.
 func (s *server) openStore(ctx context.Context) error {
-	if s.cfg.db == "memory:" {
+	if s.cfg.db == memoryDB {
 		s.store = &syncproto.Memory{}
 		return nil
 	}
@@ -180,7 +180,7 @@ func (s *server) openStore(ctx context.Context) error {
 	s.closers = append(s.closers, db.Close)
 	store, err := sqlstore.New(ctx, db, dialect)
 	if err != nil {
-		return fmt.Errorf("-db %s: %w", s.cfg.db, err)
+		return fmt.Errorf("-db %s: %w", s.cfg.database(), err)
 	}
 	s.store = store
 	return nil
