@@ -4,6 +4,9 @@
 //		storetest.Run(t, func(t *testing.T) syncproto.Store { return open(t) })
 //	}
 //
+// [Run] asks for each sentence of the contract; [Histories] lets devices do as
+// they please at the same time and looks for an update that got lost.
+//
 // Every case says why it is asked. The cases for [syncproto.Replica] and
 // [syncproto.Directory] run if the store is one. Nothing here depends on how
 // fast the store is.

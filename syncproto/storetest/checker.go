@@ -1,0 +1,234 @@
+package storetest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// check returns what is wrong with a history, nil if there is an order of its
+// operations that explains every answer. The times that the store gave are that
+// order, so it has not to be searched for, only to be believed or not:
+//
+//   - no two writes of a collection have the same time;
+//   - what ended before something else began comes before it;
+//   - a read is what the writes up to its state's Last leave behind, all of it
+//     and nothing else;
+//   - a conditional write goes through if and only if nothing lies between;
+//   - a uuid lasts for one life of the collection.
+func (h *history) check() []string {
+	var c checker
+	keys := map[syncproto.Key]bool{}
+	for _, w := range h.writes {
+		keys[w.key] = true
+	}
+	for _, r := range h.reads {
+		keys[r.key] = true
+	}
+	for key := range keys {
+		c.collection(h, key)
+	}
+	slices.Sort(c.wrong)
+	return c.wrong
+}
+
+type checker struct {
+	wrong []string
+}
+
+func (c *checker) failf(format string, args ...any) {
+	c.wrong = append(c.wrong, fmt.Sprintf(format, args...))
+}
+
+// moment is a collection after a write.
+type moment struct {
+	by      *writeOp
+	last    syncproto.Time
+	uuid    string
+	deleted *syncproto.Deletion
+	records map[string]syncproto.Record
+}
+
+func (c *checker) collection(h *history, key syncproto.Key) {
+	var done, refused []*writeOp
+	for _, w := range h.writes {
+		switch {
+		case w.key != key:
+		case w.refuse:
+			refused = append(refused, w)
+		case w.write.Delete != nil && w.idle(h):
+		default:
+			done = append(done, w)
+		}
+	}
+	slices.SortFunc(done, func(a, b *writeOp) int {
+		if a.res.Time != b.res.Time {
+			return int(a.res.Time - b.res.Time)
+		}
+		return a.begin - b.begin
+	})
+	moments := c.replay(done)
+	c.order(done)
+	for _, r := range h.reads {
+		if r.key == key {
+			c.read(r, moments)
+		}
+	}
+	c.readOrder(h, key)
+	for _, w := range refused {
+		c.conflict(w, done)
+	}
+}
+
+// idle says whether a deletion found the collection deleted already: it then
+// has the time of the deletion before it. An answer says so by its Previous;
+// where the last answer was one to a copy, the first to begin is taken for the
+// one that did it, unless another is known to be.
+func (w *writeOp) idle(h *history) bool {
+	if w.tries == 1 {
+		return w.res.Previous == w.res.Time
+	}
+	for _, o := range h.writes {
+		if o == w || o.key != w.key || o.refuse || o.write.Delete == nil || o.res.Time != w.res.Time {
+			continue
+		}
+		if o.tries > 1 && o.begin < w.begin || o.tries == 1 && o.res.Previous != o.res.Time {
+			return true
+		}
+	}
+	return false
+}
+
+// replay makes the moments, beginning with that before the first write.
+func (c *checker) replay(done []*writeOp) []moment {
+	now := moment{records: map[string]syncproto.Record{}}
+	moments := []moment{now}
+	lives := map[string]bool{}
+	for i, w := range done {
+		if i > 0 && w.res.Time == now.last {
+			c.failf("one time for two writes:\n\t%v\n\t%v", now.by, w)
+		}
+		if w.tries == 1 && w.res.Previous != now.last {
+			c.failf("a write says that %v was before it, and it was %v:\n\t%v", w.res.Previous, now.last, w)
+		}
+		if t := w.write.IfUnmodifiedSince; t != nil && w.write.Delete == nil && now.last != 0 && now.last > *t {
+			c.failf("a conditional write went through after\n\t%v\n\t%v", now.by, w)
+		}
+		next := moment{by: w, last: w.res.Time, records: map[string]syncproto.Record{}}
+		if w.write.Delete != nil {
+			next.deleted = w.write.Delete
+		} else {
+			if now.deleted == nil {
+				maps.Copy(next.records, now.records)
+				next.uuid = now.uuid
+			}
+			if w.tries == 1 && w.res.UUID != "" {
+				switch {
+				case next.uuid == "" && lives[w.res.UUID]:
+					c.failf("a uuid of an earlier life:\n\t%v", w)
+				case next.uuid != "" && next.uuid != w.res.UUID:
+					c.failf("another uuid within a life:\n\t%v\n\t%v", now.by, w)
+				}
+				next.uuid = w.res.UUID
+				lives[next.uuid] = true
+			}
+			for _, a := range w.write.Apps {
+				next.records[a.Origin] = syncproto.Record{Time: w.res.Time, App: a}
+			}
+		}
+		now = next
+		moments = append(moments, now)
+	}
+	return moments
+}
+
+// order demands that writes that did not overlap have times in their order.
+func (c *checker) order(done []*writeOp) {
+	for i, a := range done {
+		for _, b := range done[i+1:] {
+			if b.before(a.span) && b.res.Time > a.res.Time {
+				c.failf("a later write has the earlier time:\n\t%v\n\t%v", b, a)
+			}
+		}
+	}
+}
+
+func (c *checker) read(r *readOp, moments []moment) {
+	at := -1
+	for i, m := range moments {
+		if m.last == r.page.state.Last {
+			at = i
+		}
+		if m.by != nil && m.by.before(r.span) && m.last > r.page.state.Last {
+			c.failf("a read does not have what was written before it:\n\t%v\n\t%v", m.by, r)
+			return
+		}
+	}
+	if at < 0 {
+		c.failf("a read of a state that no write left:\n\t%v", r)
+		return
+	}
+	m := moments[at]
+	if m.by != nil && r.before(m.by.span) {
+		c.failf("a read has what was written after it:\n\t%v\n\t%v", r, m.by)
+	}
+	if (m.deleted != nil) != (r.page.state.Deleted != nil) {
+		c.failf("deleted is %t after\n\t%v\n\t%v", r.page.state.Deleted != nil, m.by, r)
+	}
+	if m.uuid != "" && r.page.state.UUID != m.uuid {
+		c.failf("uuid %.8s, want %.8s:\n\t%v", r.page.state.UUID, m.uuid, r)
+	}
+	want := map[string]string{}
+	for origin, rec := range m.records {
+		if rec.Time > r.since {
+			want[origin] = fmt.Sprintf("%v %s", rec.Time, rec.Doc)
+		}
+	}
+	got := map[string]string{}
+	for _, rec := range r.page.records {
+		if _, twice := got[rec.Origin]; twice {
+			c.failf("%s comes twice:\n\t%v", rec.Origin, r)
+		}
+		got[rec.Origin] = fmt.Sprintf("%v %s", rec.Time, rec.Doc)
+	}
+	for _, origin := range slices.Sorted(maps.Keys(want)) {
+		if got[origin] == "" {
+			c.failf("missed: %s as %s:\n\t%v", origin, want[origin], r)
+		} else if got[origin] != want[origin] {
+			c.failf("%s is %s, want %s:\n\t%v", origin, got[origin], want[origin], r)
+		}
+		delete(got, origin)
+	}
+	for origin, doc := range got {
+		c.failf("resurrected: %s as %s:\n\t%v", origin, doc, r)
+	}
+}
+
+// readOrder demands that nobody sees an older state than somebody before.
+func (c *checker) readOrder(h *history, key syncproto.Key) {
+	var reads []*readOp
+	for _, r := range h.reads {
+		if r.key == key {
+			reads = append(reads, r)
+		}
+	}
+	for _, a := range reads {
+		for _, b := range reads {
+			if a.before(b.span) && a.page.state.Last > b.page.state.Last {
+				c.failf("a later read is of an earlier state:\n\t%v\n\t%v", a, b)
+			}
+		}
+	}
+}
+
+// conflict demands that something was in the way of a refused write.
+func (c *checker) conflict(w *writeOp, done []*writeOp) {
+	for _, o := range done {
+		if o.res.Time > *w.write.IfUnmodifiedSince && !w.before(o.span) {
+			return
+		}
+	}
+	c.failf("refused without a reason:\n\t%v", w)
+}

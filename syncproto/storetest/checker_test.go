@@ -1,0 +1,226 @@
+package storetest
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/brownout-go/brownout/internal/leak"
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// double is a store made to have the defects of the first server, one at a
+// time, and some more. Without one it keeps the contract.
+type double struct {
+	defect string
+
+	mu    sync.Mutex
+	state map[syncproto.Key]*doubleState
+	old   map[syncproto.Key]doubleState // for stale reads
+	count int
+}
+
+type doubleState struct {
+	syncproto.State
+	records map[string]syncproto.Record
+	ids     map[string]syncproto.Time
+}
+
+var defects = []string{
+	"one time for all writes of a tick",
+	"time taken before the transaction",
+	"condition checked before the transaction",
+	"push in two halves",
+	"deletion is no modification",
+	"uuid of the earlier life",
+	"new uuid with every push",
+	"copies written again",
+	"acknowledged and lost",
+	"old state read",
+	"since not strict",
+	"deletion keeps records",
+	"refuses without a reason",
+}
+
+func (d *double) has(defect string) bool { return d.defect == defect }
+
+func (d *double) open(key syncproto.Key) *doubleState {
+	if d.state == nil {
+		d.state, d.old = map[syncproto.Key]*doubleState{}, map[syncproto.Key]doubleState{}
+	}
+	s := d.state[key]
+	if s == nil {
+		s = &doubleState{records: map[string]syncproto.Record{}, ids: map[string]syncproto.Time{}}
+		d.state[key] = s
+	}
+	return s
+}
+
+func (d *double) State(_ context.Context, key syncproto.Key) (syncproto.State, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open(key).State, nil
+}
+
+func (d *double) Ping(context.Context) error { return nil }
+
+func (d *double) Read(_ context.Context, key syncproto.Key, since syncproto.Time, _ int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
+	time.Sleep(time.Millisecond)
+	d.mu.Lock()
+	s := *d.open(key)
+	s.records = maps.Clone(s.records)
+	if d.count++; d.has("old state read") && d.count%4 == 0 {
+		s = d.old[key]
+	}
+	d.mu.Unlock()
+	if err := begin(s.State); err != nil {
+		return false, err
+	}
+	for _, r := range slices.SortedFunc(maps.Values(s.records), func(a, b syncproto.Record) int { return int(a.Time - b.Time) }) {
+		if r.Time > since {
+			if err := each(r); err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	early := syncproto.TimeOf(time.Now())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.open(key)
+	pause := func() {
+		d.mu.Unlock()
+		time.Sleep(3 * time.Millisecond)
+		d.mu.Lock()
+	}
+	res := syncproto.Result{Time: s.Last, Previous: s.Last, UUID: s.UUID}
+	if t, ok := s.ids[w.ID]; ok && !d.has("copies written again") {
+		res.Time, res.Replayed = t, true
+		return res, nil
+	}
+	if t := w.IfUnmodifiedSince; t != nil && w.Delete == nil && s.Last != 0 && s.Last > *t {
+		return res, syncproto.ErrConflict
+	}
+	d.count++
+	if d.has("refuses without a reason") && w.IfUnmodifiedSince != nil && d.count%5 == 0 {
+		return res, syncproto.ErrConflict
+	}
+	if d.has("condition checked before the transaction") || d.has("time taken before the transaction") {
+		pause()
+	}
+	if w.Delete != nil && s.Deleted != nil {
+		s.ids[w.ID] = s.Last
+		return res, nil
+	}
+	at := max(early, s.Last+1)
+	switch {
+	case d.has("one time for all writes of a tick"):
+		at = max(syncproto.TimeOf(time.Now()), s.Last)
+	case d.has("time taken before the transaction"):
+		at = early
+	case d.has("deletion is no modification") && w.Delete != nil:
+		at = s.Last
+	}
+	res.Previous = s.Last
+	d.old[key] = doubleState{State: s.State, records: maps.Clone(s.records)}
+	s.Last, s.ids[w.ID] = at, at
+	if d.has("acknowledged and lost") && d.count%6 == 0 {
+		res.Time = at
+		return res, nil
+	}
+	if w.Delete != nil {
+		s.Deleted = w.Delete
+		if !d.has("uuid of the earlier life") {
+			s.UUID = ""
+		}
+		if !d.has("deletion keeps records") {
+			clear(s.records)
+		}
+	} else {
+		s.Deleted = nil
+		if s.UUID == "" || d.has("new uuid with every push") {
+			s.UUID = syncproto.NewUUID()
+		}
+		for i, a := range w.Apps {
+			if i > 0 && d.has("push in two halves") {
+				pause()
+			}
+			s.records[a.Origin] = syncproto.Record{Time: at, App: a}
+		}
+	}
+	res.Time, res.UUID = at, s.UUID
+	return res, nil
+}
+
+// sinceNotStrict makes a read give what it gave before.
+type sinceNotStrict struct{ *double }
+
+func (d sinceNotStrict) Read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
+	return d.double.Read(ctx, key, since-1, limit, begin, func(r syncproto.Record) error {
+		return each(r)
+	})
+}
+
+// histories makes up to n of them and returns what was wrong with the first
+// that had anything wrong.
+func histories(t *testing.T, n int, open func() []syncproto.Store) (wrong []string) {
+	for seed := range uint64(n) {
+		synctest.Test(t, func(t *testing.T) {
+			h, err := record(t.Context(), rand.New(rand.NewPCG(seed, 0)), open())
+			if err != nil {
+				wrong = []string{err.Error()}
+				return
+			}
+			wrong = h.check()
+		})
+		if len(wrong) > 0 {
+			return wrong
+		}
+	}
+	return nil
+}
+
+func TestCheckerCatchesDefects(t *testing.T) {
+	for _, defect := range defects {
+		t.Run(strings.ReplaceAll(defect, " ", "_"), func(t *testing.T) {
+			wrong := histories(t, 60, func() []syncproto.Store {
+				d := &double{defect: defect}
+				if defect == "since not strict" {
+					return []syncproto.Store{sinceNotStrict{d}}
+				}
+				return []syncproto.Store{d}
+			})
+			if len(wrong) == 0 {
+				t.Fatal("not caught in 60 histories")
+			}
+			t.Logf("%.300s", wrong[0])
+		})
+	}
+}
+
+func TestCheckerAcceptsWhatIsRight(t *testing.T) {
+	if wrong := histories(t, 60, func() []syncproto.Store { return []syncproto.Store{new(double)} }); len(wrong) > 0 {
+		t.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+}
+
+func TestHistoriesOfMemory(t *testing.T) {
+	n := 200
+	if testing.Short() {
+		n = 20
+	}
+	if wrong := histories(t, n, func() []syncproto.Store { return []syncproto.Store{new(syncproto.Memory)} }); len(wrong) > 0 {
+		t.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+}

@@ -1,0 +1,83 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// history is what some devices did with a store at the same time, and what
+// they were told.
+type history struct {
+	mu     sync.Mutex
+	now    int // counts begins and ends, and so orders what did not overlap
+	writes []*writeOp
+	reads  []*readOp
+}
+
+// span is the part of the history within which an operation happened.
+type span struct{ begin, end int }
+
+func (a span) before(b span) bool { return a.end < b.begin }
+
+// writeOp is a write that was sent until it was answered. Only the last answer
+// counts; the write may have happened at any time after it was first sent.
+type writeOp struct {
+	span
+	device int
+	key    syncproto.Key
+	write  syncproto.Write
+	res    syncproto.Result
+	refuse bool // with ErrConflict
+	tries  int
+}
+
+type readOp struct {
+	span
+	device int
+	key    syncproto.Key
+	since  syncproto.Time
+	page   page
+}
+
+func (h *history) tick() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now++
+	return h.now
+}
+
+func (h *history) wrote(w *writeOp) {
+	w.end = h.tick()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writes = append(h.writes, w)
+}
+
+func (h *history) read(r *readOp) {
+	r.end = h.tick()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reads = append(h.reads, r)
+}
+
+func (w *writeOp) String() string {
+	what := fmt.Sprintf("push of %d", len(w.write.Apps))
+	if w.write.Delete != nil {
+		what = "deletion"
+	}
+	if t := w.write.IfUnmodifiedSince; t != nil {
+		what += fmt.Sprintf(" if unmodified since %v", *t)
+	}
+	answer := fmt.Sprintf("time %v after %v, uuid %.8s", w.res.Time, w.res.Previous, w.res.UUID)
+	if w.refuse {
+		answer = fmt.Sprintf("conflict with %v", w.res.Previous)
+	}
+	return fmt.Sprintf("[%d-%d] device %d, %s: %s (%s), sent %d times: %s", w.begin, w.end, w.device, w.key.Collection, what, w.write.ID, w.tries, answer)
+}
+
+func (r *readOp) String() string {
+	return fmt.Sprintf("[%d-%d] device %d, %s: read since %v: %d records at %v, uuid %.8s, deleted %t",
+		r.begin, r.end, r.device, r.key.Collection, r.since, len(r.page.records), r.page.state.Last, r.page.state.UUID, r.page.state.Deleted != nil)
+}
