@@ -226,14 +226,17 @@ func (c *Conn) resetArrived() {
 		errno = syscall.EPIPE
 	}
 	c.errno.Store(int32(errno))
-	h.readReset = true
-	h.readable.Broadcast()
 	h.mu.Unlock()
 
-	h = c.out
+	// Reads last: who has been told by one finds everything else done.
+	c.out.mu.Lock()
+	c.out.writeReset = true
+	c.out.writable.Broadcast()
+	c.out.mu.Unlock()
+
 	h.mu.Lock()
-	h.writeReset = true
-	h.writable.Broadcast()
+	h.readReset = true
+	h.readable.Broadcast()
 	h.mu.Unlock()
 }
 

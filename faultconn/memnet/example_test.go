@@ -1,12 +1,19 @@
 package memnet_test
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"syscall"
 	"time"
 
+	"github.com/bradfitz/gomemcache/memcache"
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
 	"github.com/brownout-go/brownout/faultconn/memnet"
 )
 
@@ -70,6 +77,104 @@ func ExampleNetwork_http2() {
 	body, err := io.ReadAll(res.Body)
 	fmt.Println(string(body), err)
 	// Output: HTTP/2.0 <nil>
+}
+
+// TLS needs nothing but the two ends.
+func ExampleNetwork_tls() {
+	certs := httptest.NewUnstartedServer(nil)
+	certs.StartTLS() // for its certificate only
+	defer certs.Close()
+
+	var network memnet.Network
+	defer network.Close()
+	l, err := network.Listen("tcp", "example.com:443")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go func() {
+		c, err := tls.NewListener(l, &tls.Config{Certificates: certs.TLS.Certificates}).Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.Copy(c, c)
+	}()
+
+	inner, err := network.Dial("tcp", "example.com:443")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	config := certs.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.ServerName = "example.com"
+	c := tls.Client(inner, config)
+	defer c.Close()
+	fmt.Fprint(c, "hello")
+	c.CloseWrite()
+	echo, err := io.ReadAll(c)
+	fmt.Println(string(echo), err)
+	// Output: hello <nil>
+}
+
+// Clients of caches and databases take the dial function of the network.
+func ExampleNetwork_gomemcache() {
+	var network memnet.Network
+	defer network.Close()
+
+	// The client's selector wants an address that needs no DNS.
+	client := memcache.New("10.0.0.1:11211")
+	client.DialContext = network.DialContext
+	defer client.Close()
+
+	_, err := client.Get("key")
+	fmt.Println(err)
+	fmt.Println("refused:", errors.Is(err, syscall.ECONNREFUSED))
+	// Output:
+	// dial tcp 10.0.0.1:11211: connect: connection refused
+	// refused: true
+}
+
+// Faults come from a plan, as anywhere: an injector wraps the dial function.
+func ExampleNetwork_DialContext_plan() {
+	var network memnet.Network
+	defer network.Close()
+	inj := &faultconn.Injector{}
+	dial := inj.Dialer("db", network.DialContext)
+
+	err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{{
+		Fault:  fault.Reset{},
+		Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}},
+	}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l, err := network.Listen("tcp", "db:5432")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		io.Copy(c, c)
+		c.Close()
+	}()
+
+	c, err := dial(context.Background(), "tcp", "db:5432")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	fmt.Fprint(c, "select 1")
+	_, err = c.Read(make([]byte, 10))
+	fmt.Println(err)
+	// Output:
+	// read tcp 127.0.0.1:32768->10.0.0.1:5432: read: connection reset by peer
 }
 
 // The database is off the network: a dial gets no answer, and a connection

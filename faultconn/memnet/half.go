@@ -234,9 +234,9 @@ func (h *half) write(p []byte) (int, error) {
 }
 
 // quick reports whether nothing stands between a writer and the buffer that a
-// reader offers. While a reader waits nothing is ready, so nothing is in q.
+// reader offers.
 func (h *half) quick() bool {
-	return !h.writing && h.instant() && !h.writeClosed && !h.writeLimit.expired && !h.writeReset && !h.writeShut
+	return h.q.n == 0 && !h.writing && h.instant() && !h.writeClosed && !h.writeLimit.expired && !h.writeReset && !h.writeShut
 }
 
 // hand fills the buffer that a reader offers, and returns how much of p that
@@ -308,15 +308,14 @@ func (h *half) send() {
 	if h.instant() {
 		h.ready += h.unsent
 		h.eof = h.eof || fin
+		h.wakeReaders()
 	} else if h.unsent > 0 || fin {
 		h.schedule(fin)
 	}
 	h.unsent, h.finOut = 0, h.finOut || fin
 	if h.readClosed {
 		h.discard()
-		return
 	}
-	h.wakeReaders()
 }
 
 // schedule writes the marks of the bytes that are leaving now.
