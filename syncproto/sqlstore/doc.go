@@ -3,7 +3,8 @@
 //
 //	store, err := sqlstore.Open(ctx, "sqlite:appsync.db")
 //
-// SQLite, the embedded default, needs no server and no cgo. Whoever has a
+// SQLite, the embedded default, needs no server and no cgo; PostgreSQL, MySQL and
+// MariaDB are for several servers that share a database. Whoever has a
 // *sql.DB already, or wants to put something in front of the driver, opens the
 // store with [New]; [Connector] gives the driver to wrap:
 //
@@ -25,6 +26,12 @@
 // acknowledged writes, and clients whose next since is later than the times that
 // come back miss what is written at those times.
 //
+// PostgreSQL and MySQL flush every commit unless they are told not to
+// (synchronous_commit, innodb_flush_log_at_trx_commit); a failover to a replica
+// that lags is like a loss of power. Writes of one user take turns there, on a
+// row that stands for the account, and those of different users don't wait for
+// each other.
+//
 // # Times
 //
 // The time of a write comes from the clock of the server that runs the
@@ -35,6 +42,28 @@
 // # Tables
 //
 // All tables begin with sync_ and are made, and brought up to date, when the
-// store is opened. Every row says whose it is in its column account, which
-// comes first in every key: see the migrations folder.
+// store is opened; servers that start together take turns. The migrations
+// folder has the definitions.
+//
+// # Past one database
+//
+// There is no sharding here, because there are engines for it; what is here is
+// a schema that they can spread. Every table that holds what is a user's has
+// the user in its column account, first in its primary key and in every index.
+// Every statement but one names exactly one account, and no transaction touches
+// two, so each runs on the machine that has the account. There are no foreign
+// keys, sequences, triggers or generated columns. The exception is
+// [Store.Users], which walks over everybody. What remains, sync_secrets and
+// sync_version, has a row or two.
+//
+//   - Citus: distribute sync_accounts, sync_collections, sync_records and
+//     sync_writes by account, colocated; make the other two reference tables.
+//   - CockroachDB: its ranges split by primary key, and so by account. It runs
+//     transactions as serializable unless told otherwise, and what fails for
+//     that (SQLSTATE 40001) is repeated here.
+//   - Vitess: a keyspace with a vindex on account for those four tables, an
+//     unsharded one for the others; make the tables with its own tools first.
+//
+// The tests run PostgreSQL and MariaDB, each with one and with two servers on
+// it; these engines they do not run.
 package sqlstore

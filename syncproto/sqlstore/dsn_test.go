@@ -25,6 +25,47 @@ func TestConnector(t *testing.T) {
 	}
 }
 
+func TestConnectorServers(t *testing.T) {
+	for _, c := range []struct {
+		dsn     string
+		dialect Dialect
+	}{
+		{"postgres://ann:secret@db.example:5433/sync?sslmode=require", PostgreSQL},
+		{"postgresql://db.example/sync", PostgreSQL},
+		{"mysql://ann:secret@db.example:3307/sync?tls=skip-verify", MySQL},
+		{"mysql:ann:secret@tcp(db.example:3306)/sync", MySQL},
+	} {
+		if got, d, err := Connector(c.dsn); err != nil || got == nil || d != c.dialect {
+			t.Errorf("%s: %v, %v, %v; want %v", c.dsn, got, d, err, c.dialect)
+		}
+	}
+	for _, dsn := range []string{
+		"postgres://ann:secret@db.example:port/sync",
+		"mysql://ann:secret@db.example:port/sync",
+		"mysql://ann:secret@db.example/sync?timeout=soon",
+		"mysql:ann:secret@db.example",
+	} {
+		got, _, err := Connector(dsn)
+		if err == nil || got != nil {
+			t.Errorf("%s: %v, want an error and no connector", dsn, got)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error tells the password: %v", dsn, err)
+		}
+	}
+}
+
+func TestMySQLNative(t *testing.T) {
+	for in, want := range map[string]string{
+		"//ann:p%40ss%2Fw@db.example/sync?tls=true":  "ann:p@ss/w@tcp(db.example:3306)/sync?tls=true",
+		"//ann@[::1]:3307/sync":                      "ann@tcp([::1]:3307)/sync",
+		"ann@unix(/run/mysqld.sock)/sync?timeout=2s": "ann@unix(/run/mysqld.sock)/sync?timeout=2s",
+	} {
+		if got, err := mysqlNative(in); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", in, got, err, want)
+		}
+	}
+}
+
 func TestConnectorPragmas(t *testing.T) {
 	for _, c := range []struct {
 		params string

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -24,9 +25,7 @@ func mysqlDialect() *dialect {
 			return " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
 		},
 		insertMissing: func(table, columns, values string) string {
-			// INSERT IGNORE would ignore more than a row that is there.
-			first, _, _ := strings.Cut(columns, ",")
-			return "INSERT INTO " + table + " (" + columns + ") VALUES (" + values + ") ON DUPLICATE KEY UPDATE " + first + " = " + first
+			return "INSERT IGNORE INTO " + table + " (" + columns + ") VALUES (" + values + ")"
 		},
 		write:       &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		read:        &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
@@ -67,8 +66,21 @@ func mysqlConnector(rest string) (driver.Connector, error) {
 	}
 	// Otherwise each statement is prepared, run and closed: three round trips.
 	config.InterpolateParams = true
+	config.Logger = new(mysql.NopLogger) // what it would print comes back as an error
+	// The driver's commit and rollback listen to no context. Without these a
+	// server that has stopped answering would hold them for ever.
+	if config.ReadTimeout == 0 {
+		config.ReadTimeout = stopped
+	}
+	if config.WriteTimeout == 0 {
+		config.WriteTimeout = stopped
+	}
 	return mysql.NewConnector(config)
 }
+
+// stopped is how long a MySQL server may be silent in the middle of a
+// statement.
+const stopped = 30 * time.Second
 
 // mysqlNative turns //user:password@host:port/database?parameters into
 // user:password@tcp(host:port)/database?parameters.

@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,12 +16,11 @@ import (
 	"github.com/brownout-go/brownout/syncproto/storetest"
 )
 
-// postgres starts a PostgreSQL.
-func postgres(t *testing.T) (dsn string) {
-	dsn = "postgres://postgres@" + testserver.Postgres(t).Addr + "/postgres?sslmode=disable"
-	awake(t, dsn)
-	return dsn
+func postgresDSN(s *testserver.Server) string {
+	return "postgres://postgres@" + s.Addr + "/postgres?sslmode=disable"
 }
+
+func mariadbDSN(s *testserver.Server) string { return "mysql://root@" + s.Addr + "/test" }
 
 // awake waits until a PostgreSQL that has opened its port takes queries too.
 func awake(t *testing.T, dsn string) {
@@ -61,7 +63,7 @@ func empty(dsn string) func(*testing.T) *Store {
 	}
 }
 
-func testServer(t *testing.T, dsn string) {
+func testServer(t *testing.T, db *testserver.Server, dsn string) {
 	fresh := empty(dsn)
 	openAtOnce(t, dsn)
 	t.Run("one", func(t *testing.T) {
@@ -73,13 +75,22 @@ func testServer(t *testing.T, dsn string) {
 		})
 	})
 	t.Run("restart", func(t *testing.T) { testRestart(t, dsn) })
+	t.Run("frozen", func(t *testing.T) { testFrozen(t, db, fresh(t)) })
 	t.Run("quota", func(t *testing.T) {
 		testQuota(t, &pair{stores: [2]*Store{fresh(t), open(t, dsn)}})
 	})
 }
 
-func TestPostgres(t *testing.T) { testServer(t, postgres(t)) }
-func TestMariaDB(t *testing.T)  { testServer(t, mariadb(t)) }
+func TestPostgres(t *testing.T) {
+	db := testserver.Postgres(t)
+	awake(t, postgresDSN(db))
+	testServer(t, db, postgresDSN(db))
+}
+
+func TestMariaDB(t *testing.T) {
+	db := testserver.MariaDB(t)
+	testServer(t, db, mariadbDSN(db))
+}
 
 func TestSQLiteQuota(t *testing.T) {
 	dsn := file(t)
@@ -110,5 +121,63 @@ func testQuota(t *testing.T, s *pair) {
 		if err != nil || written != 3 || len(all) != 3 {
 			t.Errorf("%+v: %d writes went through, %d collections are there, %v; want 3", q, written, len(all), err)
 		}
+	}
+}
+
+// testFrozen: a database that stops answering, without closing anything, holds
+// nobody longer than their context says, and is used again once it is back.
+func testFrozen(t *testing.T, db *testserver.Server, s *Store) {
+	w := syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}
+	if _, err := s.Write(t.Context(), apps, w); err != nil {
+		t.Fatal(err)
+	}
+	thaw := freeze(t, db, s)
+	for name, call := range map[string]func(context.Context) error{
+		"State": func(ctx context.Context) error { _, err := s.State(ctx, apps); return err },
+		"Write": func(ctx context.Context) error { _, err := s.Write(ctx, apps, w); return err },
+		"Ping":  s.Ping,
+		"Read": func(ctx context.Context) error {
+			_, err := s.Read(ctx, apps, 0, 0, func(syncproto.State) error { return nil }, func(syncproto.Record) error { return nil })
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s while the database is frozen: %v, want the deadline's error", name, err)
+		}
+		cancel()
+	}
+	thaw()
+	if _, err := s.Write(t.Context(), apps, w); err != nil {
+		t.Errorf("Write once the database is back: %v", err)
+	}
+}
+
+// freeze stops the database. PostgreSQL is a process for each connection, which
+// have to be stopped one by one.
+func freeze(t *testing.T, db *testserver.Server, s *Store) (thaw func()) {
+	t.Helper()
+	var pids []int
+	if s.dialect.Dialect == PostgreSQL {
+		err := s.rows(t.Context(), "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'", nil, func(rows *sql.Rows) error {
+			var pid int
+			err := rows.Scan(&pid)
+			pids = append(pids, pid)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal := func(sig syscall.Signal) {
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, sig) // some have ended
+		}
+	}
+	db.Freeze()
+	signal(syscall.SIGSTOP)
+	return func() {
+		db.Thaw()
+		signal(syscall.SIGCONT)
 	}
 }
