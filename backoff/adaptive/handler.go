@@ -1,0 +1,53 @@
+package adaptive
+
+import (
+	"net/http"
+	"time"
+)
+
+// Handler returns next, measured: the signals InFlight and Latency, and
+// shedding, need it. It belongs inside the Policy that calls Current, so that
+// what the Policy refuses does not count as what the service cannot do. If
+// nothing needs measuring, it returns next itself.
+//
+// Only shedding, which needs to know how requests end, wraps the
+// ResponseWriter: the wrapper has Flush, or Flush and Hijack, or these and
+// ReadFrom, as far as what it wraps has them, and Unwrap. A panic counts as a
+// failure.
+func (c *Controller) Handler(next http.Handler) http.Handler {
+	if c.config.InFlight == 0 && c.config.Latency == 0 && c.config.MaxShed == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, failed := time.Now(), true
+		c.begin(began)
+		defer func() { c.end(began, failed) }()
+		if c.config.MaxShed == 0 {
+			next.ServeHTTP(w, r)
+			failed = false
+			return
+		}
+		outer, code := watch(w)
+		next.ServeHTTP(outer, r)
+		failed = *code >= 500
+	})
+}
+
+func (c *Controller) begin(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inFlight++
+	c.shed.begun.add(now, 1)
+}
+
+func (c *Controller) end(began time.Time, failed bool) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inFlight--
+	c.latency.add(now, now.Sub(began).Seconds())
+	c.shed.ended.add(now, 1)
+	if !failed {
+		c.shed.accepted.add(now, 1)
+	}
+}
