@@ -15,13 +15,19 @@
 //	backoff.store_recovered        counter  good readings after failures
 //	backoff.header_sent.<header>   counter  responses given the header: X-Sync-Poll, Retry-After ...
 //	backoff.shed                   counter  requests refused before the handler
+//	backoff.held                   counter  pauses that services asked a Transport for
+//	backoff.waited                 counter  requests sent after a wait
+//	backoff.waited_for             timer    how long they waited
+//	backoff.not_sent               counter  requests that would not wait, or gave up
+//	backoff.retried                counter  requests sent once more
 //
-// Their number is that of the headers in the Policy plus six.
+// Their number is that of the headers in the Policy plus eleven; none is named
+// after a client or an origin.
 //
 // In the log a change of the value, which an operator's note explains, is at
 // level Info, and so is a store's recovery. A store that fails is at Warn, at
-// the 1st, 2nd, 4th, 8th ... failure in a row. What happens once a request is
-// at Debug.
+// the 1st, 2nd, 4th, 8th ... failure in a row. A pause that a service asks for
+// is at Info. What happens once a request is at Debug.
 package observe
 
 import (
@@ -57,7 +63,10 @@ func (o Observer) count(e backoff.Event) {
 		return
 	}
 	stats.Count(observe.Name("backoff", string(e.Kind)), 1)
-	if e.Kind == backoff.ValueChanged {
+	switch e.Kind {
+	case backoff.Waited:
+		stats.Timing("backoff.waited_for", e.Wait)
+	case backoff.ValueChanged:
 		stats.Gauge("backoff.interval", e.Value.Seconds())
 		stats.Gauge("backoff.unavailable", int64(e.Value.Unavailable*1000+0.5))
 	}
@@ -81,7 +90,12 @@ func (o Observer) log(e backoff.Event) {
 		o.Log.Info("backoff: reading the store again", zap.Int("failures", e.Failures))
 	case backoff.HeaderSent:
 		o.Log.Debug("backoff: header sent", zap.String("header", e.Header), zap.Duration("wait", e.Wait.Round(time.Millisecond)))
+	case backoff.Shed:
+		o.Log.Debug("backoff: request refused", zap.Stringer("value", e.Value))
+	case backoff.Held:
+		o.Log.Info("backoff: asked to wait", zap.String("origin", e.Origin), zap.Duration("wait", e.Wait.Round(time.Millisecond)))
 	default:
-		o.Log.Debug("backoff: "+string(e.Kind), zap.Stringer("value", e.Value))
+		o.Log.Debug("backoff: "+string(e.Kind),
+			zap.String("origin", e.Origin), zap.Duration("wait", e.Wait.Round(time.Millisecond)), zap.NamedError("because", e.Err))
 	}
 }

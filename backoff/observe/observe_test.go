@@ -51,7 +51,27 @@ var events = []struct {
 	{
 		backoff.Event{Kind: backoff.Shed},
 		[]string{"backoff.shed:1|c"},
-		"debug backoff: shed",
+		"debug backoff: request refused",
+	},
+	{
+		backoff.Event{Kind: backoff.Held, Origin: "https://example.org", Wait: time.Minute},
+		[]string{"backoff.held:1|c"},
+		"info backoff: asked to wait",
+	},
+	{
+		backoff.Event{Kind: backoff.Waited, Origin: "https://example.org", Wait: 1500 * time.Millisecond},
+		[]string{"backoff.waited:1|c", "backoff.waited_for:1500|ms"},
+		"debug backoff: waited",
+	},
+	{
+		backoff.Event{Kind: backoff.NotSent, Origin: "https://example.org", Err: backoff.ErrHeld},
+		[]string{"backoff.not_sent:1|c"},
+		"debug backoff: not_sent",
+	},
+	{
+		backoff.Event{Kind: backoff.Retried, Origin: "https://example.org"},
+		[]string{"backoff.retried:1|c"},
+		"debug backoff: retried",
 	},
 }
 
