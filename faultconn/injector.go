@@ -47,6 +47,25 @@ func (i *Injector) SetPlan(p Plan) error {
 	return nil
 }
 
+// With is SetPlan for a while: undo puts the plan before in force again, with
+// the counts of its rules and its clock as if they had gone on. Calls may be
+// nested; undo them in the reverse order.
+func (i *Injector) With(p Plan) (undo func(), err error) {
+	before := i.plan.Load()
+	if err := i.SetPlan(p); err != nil {
+		return nil, err
+	}
+	return func() {
+		if before != nil {
+			again := *before
+			again.changed = make(chan struct{})
+			i.use(&again)
+			return
+		}
+		i.use(nil)
+	}, nil
+}
+
 // use puts a plan in force.
 func (i *Injector) use(next *compiled) {
 	i.mu.Lock()

@@ -54,8 +54,8 @@ func Inject(t TB, inj *faultconn.Injector, p faultconn.Plan) {
 		}
 		p.Seed = seed
 	}
-	before := inj.Plan()
-	if err := inj.SetPlan(p); err != nil {
+	undo, err := inj.With(p)
+	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() {
@@ -65,9 +65,7 @@ func Inject(t TB, inj *faultconn.Injector, p faultconn.Plan) {
 		if t.Failed() {
 			t.Logf("faulttest: the seed was %d; %s=%d runs all plans with it", p.Seed, SeedVariable, p.Seed)
 		}
-		if err := inj.SetPlan(before); err != nil {
-			t.Errorf("%v", err)
-		}
+		undo()
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
 	"github.com/brownout-go/brownout/faultconn/faulttest"
+	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/internal/leak"
 )
 
@@ -103,12 +104,41 @@ func TestPlanEndsWithTheTest(t *testing.T) {
 	if err := inj.SetPlan(outer); err != nil {
 		t.Fatal(err)
 	}
-	new(fake).run(func(faulttest.TB) {})
-	var f fake
-	f.run(func(t faulttest.TB) { faulttest.Inject(t, &inj, delay()) })
+	new(fake).run(func(t faulttest.TB) { faulttest.Inject(t, &inj, delay()) })
 	if got := inj.Plan(); !reflect.DeepEqual(got, outer) {
 		t.Errorf("the plan is %v, want %v", got, outer)
 	}
+}
+
+// What a plan has struck is not forgotten over another in between.
+func TestNestedPlans(t *testing.T) {
+	var f fake
+	f.run(func(t faulttest.TB) {
+		var inj faultconn.Injector
+		faulttest.Inject(t, &inj, delay())
+		exchange(&inj)
+		var nested fake
+		nested.run(func(t faulttest.TB) {
+			faulttest.Inject(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{Fault: fault.Slice{}}}})
+			exchange(&inj)
+		})
+		if nested.failed {
+			t.Errorf("nested: %q", nested.said)
+		}
+	})
+	if f.failed {
+		t.Errorf("said %q", f.said)
+	}
+}
+
+// exchange runs data through a connection.
+func exchange(inj *faultconn.Injector) {
+	a, server := memnet.Pipe()
+	client := inj.Conn("db", a)
+	go io.WriteString(server, "x")
+	client.Read(make([]byte, 1))
+	client.Close()
+	server.Close()
 }
 
 func TestBadPlanEndsTheTest(t *testing.T) {
