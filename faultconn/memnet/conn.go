@@ -20,6 +20,7 @@ type Conn struct {
 	local, remote net.Addr
 	pair          *pair
 	abortive      atomic.Bool
+	dead          bool // an RST has arrived; guarded by in.mu
 	// The errno of an RST, until a Read or a Write has returned it.
 	errno atomic.Int32
 }
@@ -211,10 +212,11 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 func (c *Conn) resetArrived() {
 	h := c.in
 	h.mu.Lock()
-	if h.readClosed || h.readReset {
+	if h.readClosed || c.dead {
 		h.mu.Unlock()
 		return
 	}
+	c.dead = true
 	// Nothing overtakes, so what was sent before has arrived too.
 	for _, m := range h.marks {
 		h.ready += m.n
