@@ -1,0 +1,159 @@
+package memcache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/bradfitz/gomemcache/memcache"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// Cached returns a store that remembers the states of collections in memcached.
+// Every server that writes to the store has to do it through such a cache, or
+// polls are late by up to Config.StateTTL. Reads of apps and writes go to the
+// store as they are. The store returned is a [syncproto.Directory] if s is one,
+// and no [syncproto.Replica].
+func (c *Client) Cached(s syncproto.Store) (syncproto.Store, error) {
+	if s == nil {
+		return nil, errors.New("memcache: Cached: the store is nil")
+	}
+	cache := &cache{Store: s, c: c}
+	if d, ok := s.(syncproto.Directory); ok {
+		return &directory{cache, d}, nil
+	}
+	return cache, nil
+}
+
+type cache struct {
+	syncproto.Store
+	c *Client
+}
+
+// stored is a state as it is stored.
+type stored struct {
+	UUID    string              `json:"uuid,omitempty"`
+	Last    syncproto.Time      `json:"last"`
+	Deleted *syncproto.Deletion `json:"deleted,omitempty"`
+}
+
+func (s *cache) item(key syncproto.Key, st syncproto.State) *memcache.Item {
+	b, err := json.Marshal(stored(st))
+	if err != nil { // of two strings and a number
+		panic(err)
+	}
+	return &memcache.Item{Key: s.key(key), Value: b, Expiration: ttl(s.c.cfg.StateTTL)}
+}
+
+func (s *cache) key(key syncproto.Key) string { return s.c.key("state", key.User, key.Collection) }
+
+// get returns the state that is remembered, and the item it is in.
+func (s *cache) get(ctx context.Context, key syncproto.Key) (st syncproto.State, item *memcache.Item, err error) {
+	err = s.c.do(ctx, "get a state", func() (err error) {
+		item, err = s.c.mc.Get(s.key(key))
+		return err
+	})
+	if err != nil {
+		return st, nil, err
+	}
+	var v stored
+	if err := json.Unmarshal(item.Value, &v); err != nil {
+		return st, nil, fmt.Errorf("memcache: get a state: %w", err)
+	}
+	return syncproto.State(v), item, nil
+}
+
+// State implements [syncproto.Store].
+func (s *cache) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
+	st, _, err := s.get(ctx, key)
+	if err == nil {
+		return st, nil
+	}
+	miss := errors.Is(err, memcache.ErrCacheMiss)
+	if st, err = s.Store.State(ctx, key); err != nil || !miss {
+		return st, err
+	}
+	// Only if nobody has said anything meanwhile: it would be newer. What goes
+	// wrong here goes wrong again at the next poll.
+	_ = s.c.do(ctx, "add a state", func() error { return s.c.mc.Add(s.item(key, st)) })
+	return st, nil
+}
+
+// Write implements [syncproto.Store].
+func (s *cache) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	res, err := s.Store.Write(ctx, key, w)
+	if errors.Is(err, syncproto.ErrConflict) {
+		return res, err
+	}
+	// The write has happened or may have, so this is not the request's to give up.
+	ctx = context.WithoutCancel(ctx)
+	if err != nil || res.Replayed || res.Time <= res.Previous {
+		s.forget(ctx, key)
+		return res, err
+	}
+	st := syncproto.State{UUID: res.UUID, Last: res.Time}
+	if w.Delete != nil {
+		st = syncproto.State{Last: res.Time, Deleted: w.Delete}
+	}
+	s.raise(ctx, key, st)
+	return res, nil
+}
+
+// raise remembers a state unless a later one is.
+func (s *cache) raise(ctx context.Context, key syncproto.Key, st syncproto.State) {
+	for range 3 {
+		now, item, err := s.get(ctx, key)
+		next := s.item(key, st)
+		switch {
+		case errors.Is(err, memcache.ErrCacheMiss):
+			err = s.c.do(ctx, "add a state", func() error { return s.c.mc.Add(next) })
+		case err != nil:
+		case now.Last >= st.Last:
+			return
+		default:
+			item.Value, item.Expiration = next.Value, next.Expiration
+			err = s.c.do(ctx, "change a state", func() error { return s.c.mc.CompareAndSwap(item) })
+		}
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, memcache.ErrCASConflict) && !errors.Is(err, memcache.ErrNotStored) {
+			break
+		}
+	}
+	s.forget(ctx, key)
+}
+
+func (s *cache) forget(ctx context.Context, key syncproto.Key) {
+	_ = s.c.do(ctx, "forget a state", func() error { return s.c.mc.Delete(s.key(key)) })
+}
+
+// directory is a cache over a [syncproto.Directory].
+type directory struct {
+	*cache
+	dir syncproto.Directory
+}
+
+var _ syncproto.Directory = (*directory)(nil)
+
+func (d *directory) Users(ctx context.Context, after string, limit int) ([]string, error) {
+	return d.dir.Users(ctx, after, limit)
+}
+
+func (d *directory) Collections(ctx context.Context, user string) ([]syncproto.Usage, error) {
+	return d.dir.Collections(ctx, user)
+}
+
+func (d *directory) Purge(ctx context.Context, user string) error {
+	all, err := d.dir.Collections(ctx, user)
+	if err != nil {
+		return err
+	}
+	err = d.dir.Purge(ctx, user)
+	for _, u := range all {
+		d.forget(context.WithoutCancel(ctx), syncproto.Key{User: user, Collection: u.Collection})
+	}
+	return err
+}
