@@ -57,6 +57,17 @@ func (g *gate) stall() {
 		g.mu.Unlock()
 		return
 	}
+	if !g.drained && g.r.ProtoMajor == 1 && g.body.unread() {
+		// On HTTP/1 the server reads the rest of a short body before it writes, so that
+		// it may be the sender who is slow. The response can go out without that.
+		g.drained = true
+		g.expiring++
+		g.idle.Reset(g.l.config.WriteIdle)
+		g.mu.Unlock()
+		g.rc.SetReadDeadline(past)
+		g.resume()
+		return
+	}
 	g.close(&Error{Reason: ReasonIdle, Limit: g.l.config.WriteIdle, Elapsed: time.Since(g.start)}, true)
 	g.mu.Unlock()
 	g.cut()
@@ -67,7 +78,7 @@ func (g *gate) stall() {
 // close takes the writer away from the handler. The mutex is held.
 func (g *gate) close(e *Error, abort bool) {
 	g.err = e
-	g.expiring = true
+	g.expiring++
 	g.phase = expired
 	if abort {
 		g.phase = aborted
@@ -75,12 +86,17 @@ func (g *gate) close(e *Error, abort bool) {
 	g.l.abandoned.Add(1)
 }
 
-// closed lets go of the writer.
-func (g *gate) closed() {
+// resume lets finish go on.
+func (g *gate) resume() {
 	g.mu.Lock()
-	g.expiring = false
+	g.expiring--
 	g.changed.Broadcast()
 	g.mu.Unlock()
+}
+
+// closed lets go of the writer.
+func (g *gate) closed() {
+	g.resume()
 	if g.ended != nil {
 		close(g.ended)
 	}

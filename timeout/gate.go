@@ -47,7 +47,8 @@ type gate struct {
 	hard     time.Time // zero means none
 	busy     int
 	writing  bool // with the idle timer running
-	expiring bool
+	drained  bool // the rest of the body was given up for the response
+	expiring int  // timers at work on the writer
 	missed   bool // the deadline passed during a hijack
 	taken    bool // the handler sets write deadlines itself
 	header   http.Header
@@ -103,7 +104,7 @@ func (g *gate) leave(err *error) {
 		g.writing = false
 		g.idle.Stop()
 	}
-	if g.expiring && g.busy == 0 {
+	if g.expiring > 0 && g.busy == 0 {
 		g.changed.Broadcast()
 	}
 	if err != nil && *err != nil && g.err != nil {
@@ -166,7 +167,7 @@ func (g *gate) finish(panicking bool) phase {
 		g.answer(incident, false)
 		g.report(false, false, incident)
 		g.mu.Lock()
-		g.expiring = false
+		g.expiring--
 		defer g.flushBy(g.hard)
 	case g.phase == open: // the server answers 200 when a handler returns without a word
 		g.phase = finished
@@ -177,24 +178,32 @@ func (g *gate) finish(panicking bool) phase {
 		g.trailers()
 		defer g.flushBy(g.hard)
 	}
-	for g.expiring {
+	for g.expiring > 0 {
 		g.changed.Wait()
 	}
 	defer g.mu.Unlock()
 	return g.phase
 }
 
-// flushBy limits how long the server may take to send what it has buffered, now that the timer
-// does not watch any more.
+// flushBy limits what the server still does for the response, now that the timer does not watch
+// any more: it sends what it has buffered and, on HTTP/1, first reads what is left of a short body.
 func (g *gate) flushBy(deadline time.Time) {
 	now := time.Now()
-	if atLeast := now.Add(minGrace); !deadline.IsZero() && deadline.Before(atLeast) {
+	if deadline.IsZero() {
+		deadline = now.Add(g.total)
+	}
+	if atLeast := now.Add(minGrace); deadline.Before(atLeast) {
 		deadline = atLeast // for a handler that was just in time
 	}
-	if g.l.config.WriteIdle > 0 {
-		deadline = sooner(deadline, now.Add(g.l.config.WriteIdle))
+	from := now
+	if g.r.ProtoMajor == 1 && g.body.unread() {
+		g.rc.SetReadDeadline(deadline)
+		from, deadline = deadline, deadline.Add(minGrace)
 	}
-	if !g.taken && !deadline.IsZero() {
+	if idle := g.l.config.WriteIdle; idle > 0 {
+		deadline = sooner(deadline, from.Add(idle))
+	}
+	if !g.taken {
 		g.rc.SetWriteDeadline(deadline)
 	}
 }

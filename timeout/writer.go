@@ -248,8 +248,17 @@ func (g *gate) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	g.phase = hijacked
 	g.publish()
+	by := g.hard
 	g.mu.Unlock()
 
+	if g.r.ProtoMajor == 1 && g.body.unread() {
+		// The server sends what was written before, and reads the rest of a short body
+		// before that. It lifts deadlines when it hands over the connection.
+		if by.IsZero() {
+			by = time.Now().Add(g.total)
+		}
+		g.rc.SetReadDeadline(by)
+	}
 	conn, buf, err := g.rc.Hijack()
 	if err == nil {
 		return conn, buf, nil
