@@ -1,0 +1,148 @@
+package syncproto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Manifests is the handler of GET /getmanifest?url=..., to be mounted beside a
+// [Handler] where pages need the manifests of apps from other sites, which a
+// browser would not let them read. It fetches http and https URLs from public
+// addresses, looked at when it connects, after the name was resolved and at
+// each of at most three redirects; it answers 400 for a URL that it doesn't
+// take and 502 if what it fetched is no manifest. It sends no cookies and uses
+// no proxy. Whoever can reach it can make it fetch: put a limit around it.
+//
+// The zero Manifests is ready to use.
+type Manifests struct {
+	// Size is how many bytes a manifest may have. Zero means 256 KiB.
+	Size int
+	// Timeout bounds a fetch. Zero means 10 s.
+	Timeout time.Duration
+	// DialContext makes connections. Nil means a dialer that refuses loopback,
+	// private and other addresses that are not public; anything else has to
+	// see to that itself.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+const (
+	manifestType           = "application/x-web-app-manifest+json"
+	defaultManifestSize    = 256 << 10
+	defaultManifestTimeout = 10 * time.Second
+	manifestRedirects      = 3
+)
+
+// ServeHTTP implements http.Handler.
+func (m *Manifests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "GET only", http.StatusMethodNotAllowed)
+		return
+	}
+	u, err := url.Parse(r.URL.Query().Get("url"))
+	if err != nil || checkManifestURL(u) != nil {
+		http.Error(w, "want url=http(s)://...", http.StatusBadRequest)
+		return
+	}
+	body, err := m.fetch(r.Context(), u)
+	if err != nil { // which may tell of the network behind: not for the client
+		http.Error(w, "the manifest could not be fetched", http.StatusBadGateway)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", manifestType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.Write(body)
+}
+
+func checkManifestURL(u *url.URL) error {
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		return fmt.Errorf("syncproto: manifest: url %q: want http(s)://host/path", u.Redacted())
+	}
+	return nil
+}
+
+func (m *Manifests) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
+	size, timeout, dial := m.Size, m.Timeout, m.DialContext
+	if size <= 0 {
+		size = defaultManifestSize
+	}
+	if timeout <= 0 {
+		timeout = defaultManifestTimeout
+	}
+	if dial == nil {
+		dial = (&net.Dialer{Control: publicOnly}).DialContext
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, MaxResponseHeaderBytes: 32 << 10},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) > manifestRedirects {
+				return errors.New("syncproto: manifest: too many redirects")
+			}
+			return checkManifestURL(r.URL)
+		},
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", manifestType)
+	res, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || t != manifestType || res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("syncproto: manifest: status %d, type %q", res.StatusCode, t)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, int64(size)+1))
+	if err == nil && len(body) > size {
+		err = fmt.Errorf("syncproto: manifest: more than %d bytes", size)
+	}
+	return body, err
+}
+
+// publicOnly is a net.Dialer's Control: it sees the address that is connected
+// to, whatever name stood for it.
+func publicOnly(_, address string, _ syscall.RawConn) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if !public(a.Addr()) {
+		return fmt.Errorf("syncproto: manifest: %v is not a public address", a.Addr())
+	}
+	return nil
+}
+
+// public says whether an address is one of the internet's. The list is that of
+// IANA's special-purpose registries, with those that carry another address in
+// them.
+func public(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	for _, s := range [...]string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
+	} {
+		if netip.MustParsePrefix(s).Contains(a) {
+			return false
+		}
+	}
+	return true
+}

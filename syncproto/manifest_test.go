@@ -1,0 +1,129 @@
+package syncproto
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/brownout-go/brownout/faultconn/memnet"
+)
+
+func getManifest(m *Manifests, target string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	m.ServeHTTP(w, httptest.NewRequest("GET", "/getmanifest?url="+url.QueryEscape(target), nil))
+	return w
+}
+
+func TestPublic(t *testing.T) {
+	for _, s := range []string{"93.184.216.34", "1.1.1.1", "172.15.0.1", "2606:4700::1111", "::ffff:8.8.8.8"} {
+		if !public(netip.MustParseAddr(s)) {
+			t.Errorf("%s is refused", s)
+		}
+	}
+	for _, s := range []string{
+		"127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255",
+		"::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::",
+	} {
+		if public(netip.MustParseAddr(s)) {
+			t.Errorf("%s is taken for public", s)
+		}
+	}
+}
+
+// The handler is asked for a real server on loopback, by all of its names.
+func TestManifestsOfLoopback(t *testing.T) {
+	asked := false
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked = true
+		w.Header().Set("Content-Type", manifestType)
+	}))
+	defer srv.Close()
+	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "0", "127.1", "2130706433"} {
+		if w := getManifest(new(Manifests), "http://"+host+":"+port+"/"); w.Code != http.StatusBadGateway || asked {
+			t.Errorf("%s: %d, asked %t", host, w.Code, asked)
+		}
+	}
+}
+
+func TestManifestsBadURL(t *testing.T) {
+	for _, target := range []string{"", "file:///etc/passwd", "ftp://example.com/", "//example.com/", "http://", "http:///x", "gopher://x", "http://user:pw@example.com/", "http://[::1", "x"} {
+		if w := getManifest(new(Manifests), target); w.Code != http.StatusBadRequest {
+			t.Errorf("%q: %d, want 400", target, w.Code)
+		}
+	}
+	w := httptest.NewRecorder()
+	new(Manifests).ServeHTTP(w, httptest.NewRequest("POST", "/getmanifest", nil))
+	if w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", w.Code)
+	}
+}
+
+func TestManifests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := new(memnet.Network)
+		defer network.Close()
+		l, err := network.Listen("tcp", "apps.example.com:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux := http.NewServeMux()
+		srv := &http.Server{Handler: mux}
+		serve := func(path, contentType, body string) {
+			mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", contentType)
+				io.WriteString(w, body)
+			})
+		}
+		serve("/good", manifestType+"; charset=utf-8", `{"name":"Chess"}`)
+		serve("/html", "text/html", `{"name":"Chess"}`)
+		serve("/large", manifestType, strings.Repeat("x", 101))
+		serve("/limit", manifestType, strings.Repeat("x", 100))
+		mux.HandleFunc("/missing", http.NotFound)
+		mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		mux.Handle("/moved", http.RedirectHandler("/good", http.StatusFound))
+		mux.Handle("/file", http.RedirectHandler("file:///etc/passwd", http.StatusFound))
+		mux.Handle("/round", http.RedirectHandler("/round", http.StatusFound))
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			srv.Serve(l)
+		}()
+		defer func() {
+			srv.Close()
+			<-done
+		}()
+
+		m := &Manifests{Size: 100, DialContext: func(ctx context.Context, n, addr string) (net.Conn, error) {
+			return network.DialContext(ctx, n, addr)
+		}}
+		for path, want := range map[string]int{
+			"/good": 200, "/moved": 200, "/limit": 200,
+			"/html": 502, "/large": 502, "/missing": 502, "/file": 502, "/round": 502, "/slow": 502,
+		} {
+			begin := time.Now()
+			w := getManifest(m, "http://apps.example.com"+path)
+			if w.Code != want || time.Since(begin) > defaultManifestTimeout {
+				t.Errorf("%s: %d after %v, want %d", path, w.Code, time.Since(begin), want)
+			}
+			if want == 200 && w.Header().Get("Content-Type") != manifestType {
+				t.Errorf("%s: type %q", path, w.Header().Get("Content-Type"))
+			}
+		}
+		if w := getManifest(m, "http://apps.example.com/good"); w.Body.String() != `{"name":"Chess"}` {
+			t.Errorf("%s", w.Body)
+		}
+		synctest.Wait()
+	})
+}
