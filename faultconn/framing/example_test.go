@@ -21,7 +21,7 @@ func Example() {
 		}
 	}
 	// Output:
-	// 1 head       28 bytes, end false
+	// 1 head      28 bytes, end false
 	// 1 head POST 11 bytes, end false
 	// 1 body POST  3 bytes, end false
 	// 1 body POST  2 bytes, end true
