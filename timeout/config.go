@@ -68,6 +68,12 @@ type Config struct {
 	Queue     int
 	QueueWait time.Duration
 
+	// Unavailable reports whether an error of a handler means that something behind the service cannot
+	// do its work now, so that Fail answers 503 and not 500. It is asked about errors that are
+	// neither limits nor failures of a connection (*net.OpError, driver.ErrBadConn), which
+	// are 503 anyway. Nil means that no other error is.
+	Unavailable func(error) bool
+
 	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds,
 	// rounded up. Zero or less sends none. Nil means the RetryAfter of the
 	// error if it has one, else DefaultRetryAfter. It is called while a client waits and must

@@ -50,7 +50,8 @@ type Error struct {
 	// Backend names the backend; "" means the request as a whole.
 	Backend string
 
-	// Reason is the limit that was met.
+	// Reason is the limit that was met. It is empty on the error that Config.Respond gets when
+	// it was no limit but a failed connection.
 	Reason Reason
 
 	// Limit is how long the call was allowed to take. It may be shorter than the
@@ -86,6 +87,8 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": ")
 	switch e.Reason {
+	case "":
+		b.WriteString("not available")
 	case ReasonDial:
 		fmt.Fprintf(&b, "no connection within %v", e.Limit)
 	case ReasonIdle:

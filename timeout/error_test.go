@@ -34,6 +34,7 @@ func TestErrorTexts(t *testing.T) {
 	for want, e := range map[string]timeout.Error{
 		"timeout: request: no answer within 2s":                              {Reason: timeout.ReasonDeadline, Limit: 2 * time.Second},
 		"timeout: ldap: no answer within 1s: EOF":                            {Backend: "ldap", Reason: timeout.ReasonDeadline, Limit: time.Second, Err: io.EOF},
+		"timeout: request: not available: EOF":                               {Err: io.EOF},
 		"timeout: ldap: no connection within 1s":                             {Backend: "ldap", Reason: timeout.ReasonDial, Limit: time.Second},
 		"timeout: ldap: silent for 1s in the middle of an answer":            {Backend: "ldap", Reason: timeout.ReasonIdle, Limit: time.Second},
 		"timeout: ldap: not started, only 0s of the budget left":             {Backend: "ldap", Reason: timeout.ReasonBudget, Limit: -time.Second},

@@ -11,7 +11,7 @@ const (
 	KindRefused   Kind = "refused"   // a call was refused before it started
 	KindAborted   Kind = "aborted"   // a response was cut off after its first bytes had gone out
 	KindGone      Kind = "gone"      // the client had hung up before the answer was due
-	KindFailed    Kind = "failed"    // the error of a handler was answered: 503 for a limit, else 500
+	KindFailed    Kind = "failed"    // the error of a handler was answered: 503 or 408 for a limit, else 500
 	KindAbandoned Kind = "abandoned" // a call goes on although its caller has been answered
 	KindReturned  Kind = "returned"  // an abandoned call has ended
 	KindPanic     Kind = "panic"     // a handler or call panicked after it had been given up

@@ -9,7 +9,7 @@ import (
 // Problem answers with application/problem+json (RFC 9457), where "instance" is the incident's id as a
 // URN. It is for Config.Respond.
 func Problem(w http.ResponseWriter, r *http.Request, err *Error) {
-	status, detail := http.StatusServiceUnavailable, "The server took too long to answer. Please try again later."
+	status, detail := http.StatusServiceUnavailable, "The server cannot answer in time. Please try again later."
 	if err.Reason == ReasonBody {
 		status, detail = http.StatusRequestTimeout, "The request took too long to arrive."
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -51,7 +53,7 @@ func (l *Limiter) reply(w http.ResponseWriter, r *http.Request, status int, e *E
 		shown := *e
 		shown.Incident = incident
 		e = &shown
-		text = "The server took too long to answer. Please try again later."
+		text = "The server cannot answer in time. Please try again later."
 		if e.Reason == ReasonBody {
 			text = "The request took too long to arrive."
 			if r.ProtoMajor == 1 { // nobody is going to read the rest of it
@@ -130,9 +132,27 @@ func (l *Limiter) HandlerFunc(fn func(http.ResponseWriter, *http.Request) error)
 	}))
 }
 
+// limit returns what an error of a handler has to say about limits; nil if it is a bug or the like.
+func (l *Limiter) limit(err error) *Error {
+	var e *Error
+	var timeout interface{ Timeout() bool }
+	var conn *net.OpError
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return &Error{Reason: ReasonDeadline, Err: err}
+	case errors.As(err, &conn), errors.Is(err, driver.ErrBadConn), l.config.Unavailable != nil && l.config.Unavailable(err):
+		return &Error{Err: err}
+	default:
+		return nil
+	}
+}
+
 // Fail answers a request whose handler ended with err, in one way for all handlers. An error that is
 // a limit becomes 503 with Retry-After: an [*Error], context.DeadlineExceeded, or any error whose
-// Timeout method reports true. An [*Error] with ReasonBody becomes 408. Every other error becomes 500. If the client
+// Timeout method reports true. So does a connection that failed; see Config.Unavailable. An
+// [*Error] with ReasonBody becomes 408. Every other error becomes 500. If the client
 // has left nothing is sent, and if part of a response went out already it is cut off
 // by a panic with [http.ErrAbortHandler]. A nil err does nothing.
 //
@@ -148,11 +168,7 @@ func (l *Limiter) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		// Counted as gone where the handler ends. To return would be to answer 200.
 		panic(http.ErrAbortHandler)
 	}
-	var e *Error
-	var timeout interface{ Timeout() bool }
-	if !errors.As(err, &e) && (errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()) {
-		e = &Error{Reason: ReasonDeadline, Err: err}
-	}
+	e := l.limit(err)
 	if e != nil {
 		event.Status = http.StatusServiceUnavailable
 		if e.Reason == ReasonBody {

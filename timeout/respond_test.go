@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/brownout-go/brownout/timeout"
 )
+
+var errInvalid = errors.New("invalid connection") // as go-sql-driver/mysql has it
 
 func TestErrorsOfHandlers(t *testing.T) {
 	both(t, func(s *site, serve func(http.Handler)) {
@@ -23,10 +27,15 @@ func TestErrorsOfHandlers(t *testing.T) {
 			"/none":    &timeout.Error{Backend: "ldap", RetryAfter: -1},
 			"/context": context.DeadlineExceeded,
 			"/net":     os.ErrDeadlineExceeded,
+			"/reset":   &net.OpError{Op: "read", Err: syscall.ECONNRESET},
+			"/invalid": fmt.Errorf("finding ada: %w", errInvalid),
 			"/bug":     errors.New("secret detail"),
 		}
 		var seen events
-		l := limiter(s.T, timeout.Config{OnEvent: seen.add})
+		l := limiter(s.T, timeout.Config{
+			OnEvent:     seen.add,
+			Unavailable: func(err error) bool { return errors.Is(err, errInvalid) },
+		})
 		serve(l.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Set("Content-Length", "1000")
 			w.Header().Set("Etag", `"x"`)
@@ -38,7 +47,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			after  string
 		}{
 			"/call": {503, "120"}, "/own": {503, "2"}, "/none": {503, ""},
-			"/context": {503, "120"}, "/net": {503, "120"}, "/bug": {500, ""},
+			"/context": {503, "120"}, "/net": {503, "120"}, "/reset": {503, "120"}, "/invalid": {503, "120"}, "/bug": {500, ""},
 		} {
 			res, body, _ := s.get(path)
 			if res.StatusCode != want.status || res.Header.Get("Retry-After") != want.after {

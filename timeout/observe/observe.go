@@ -9,6 +9,7 @@
 //
 //	timeout.request.KIND.REASON        counter: requests that met a limit
 //	timeout.request.failed             counter: errors of handlers, answered with 500
+//	timeout.request.failed.unavailable counter: failed connections, answered with 503
 //	timeout.request.failed.NAME.REASON counter: errors of backends, answered with 503
 //	timeout.request.gone               counter: clients that left before their answer
 //	timeout.backend.NAME.KIND.REASON   counter: calls that met a limit
@@ -21,6 +22,7 @@
 package observe
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
@@ -45,6 +47,9 @@ func (o *Observer) Observe(e timeout.Event) {
 	name := append(subject(e), string(e.Kind))
 	if e.Kind == timeout.KindFailed && e.Backend != "" {
 		name = []string{"timeout", "request", "failed", e.Backend}
+	}
+	if e.Kind == timeout.KindFailed && e.Reason == "" && e.Status == http.StatusServiceUnavailable {
+		name = append(name, "unavailable")
 	}
 	if e.Reason != "" && e.Kind != timeout.KindGone {
 		name = append(name, string(e.Reason))
@@ -106,7 +111,7 @@ func (o *Observer) log(e timeout.Event) {
 // is neither's doing.
 func level(e timeout.Event) zapcore.Level {
 	switch {
-	case e.Kind == timeout.KindPanic, e.Kind == timeout.KindFailed && e.Reason == "":
+	case e.Kind == timeout.KindPanic, e.Kind == timeout.KindFailed && e.Status == http.StatusInternalServerError:
 		return zapcore.ErrorLevel
 	case e.Kind == timeout.KindGone, e.Kind == timeout.KindReturned:
 		return zapcore.DebugLevel

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,11 +78,13 @@ func TestEvents(t *testing.T) {
 				return nil
 			case "/db":
 				return db.Do(r.Context(), func(context.Context) error { time.Sleep(time.Minute); return nil })
+			case "/reset":
+				return &net.OpError{Op: "read", Err: syscall.ECONNRESET}
 			default:
 				return errors.New("secret")
 			}
 		})
-		for _, path := range []string{"/hang", "/db", "/bug"} {
+		for _, path := range []string{"/hang", "/db", "/bug", "/reset"} {
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
 		}
 		time.Sleep(time.Hour)
@@ -98,6 +102,7 @@ func TestEvents(t *testing.T) {
 			"timeout.backend.my_sql.timeout.deadline:1|c",
 			"timeout.request.failed.my_sql.deadline:1|c",
 			"timeout.request.failed:1|c",
+			"timeout.request.failed.unavailable:1|c",
 			"timeout.backend.my_sql.returned:1|c",
 			"timeout.backend.my_sql.returned.took:60000|ms",
 			"timeout.request.inflight:0|g",
@@ -118,7 +123,7 @@ func TestEvents(t *testing.T) {
 		}
 		wantLines := []string{
 			"warn timeout: timeout", "warn timeout: abandoned", "warn timeout: timeout",
-			"warn timeout: failed", "error timeout: failed", "debug timeout: returned",
+			"warn timeout: failed", "error timeout: failed", "warn timeout: failed", "debug timeout: returned",
 		}
 		if !slices.Equal(lines, wantLines) {
 			t.Errorf("logged %q, want %q", lines, wantLines)
