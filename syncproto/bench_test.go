@@ -27,9 +27,9 @@ func BenchmarkIdlePoll(b *testing.B) {
 	body := same.Body.Bytes()
 	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hd := w.Header()
-		hd.Set("Cache-Control", same.Header().Get("Cache-Control"))
-		hd.Set("Content-Type", "application/json")
-		hd.Set("Content-Length", strconv.Itoa(len(body)))
+		for _, k := range []string{"Cache-Control", "Content-Type", "Etag", "Content-Length"} {
+			hd[k] = []string{same.Header()[k][0]}
+		}
 		w.Write(body)
 	})
 	for _, c := range []struct {

@@ -13,8 +13,8 @@ func (st State) etag() string {
 	case life == "":
 		life = "none"
 	}
-	b := make([]byte, 0, len(life)+24)
-	b = append(append(append(b, '"'), life...), '-')
+	var buf [64]byte // which holds one with a UUID
+	b := append(append(append(buf[:0], '"'), life...), '-')
 	return string(append(st.Last.append(b), '"'))
 }
 

@@ -19,9 +19,10 @@ import (
 //
 // It is safe for concurrent use, starts no goroutine and needs no closing.
 type Handler struct {
-	cfg     Config
-	hub     hub
-	writers sync.Pool // of *bufio.Writer
+	cfg       Config
+	hub       hub
+	exchanges sync.Pool // of *exchange
+	writers   sync.Pool // of *bufio.Writer
 }
 
 // New makes a handler. It returns an error that names the field if the
@@ -32,6 +33,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{cfg: c}
+	h.exchanges.New = func() any { return new(exchange) }
 	h.writers.New = func() any { return bufio.NewWriterSize(io.Discard, 16<<10) }
 	return h, nil
 }
@@ -43,28 +45,43 @@ type exchange struct {
 	r     *http.Request
 	key   Key // of a request for a collection
 	event Event
+	buf   [192]byte // for a short answer
 }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{Handler: h, w: w, r: r}
+	x := h.exchanges.Get().(*exchange)
+	x.Handler, x.w, x.r = h, w, r
 	if h.cfg.OnEvent != nil {
-		start := time.Now()
-		defer func() {
-			x.event.Elapsed = time.Since(start)
-			h.cfg.OnEvent(x.event)
-		}()
+		x.observed()
+	} else {
+		x.serve()
 	}
+	*x = exchange{}
+	h.exchanges.Put(x)
+}
+
+// observed serves and tells of it, however it ends.
+func (x *exchange) observed() {
+	start := time.Now()
+	defer func() {
+		x.event.Elapsed = time.Since(start)
+		x.cfg.OnEvent(x.event)
+	}()
+	x.serve()
+}
+
+func (x *exchange) serve() {
 	x.cors()
 	op, methods, serve := x.route()
 	x.event.Op = op
 	switch {
 	case serve == nil:
 		x.fail(http.StatusNotFound, "no such resource")
-	case r.Method == http.MethodOptions && len(h.cfg.Origins) > 0:
+	case x.r.Method == http.MethodOptions && len(x.cfg.Origins) > 0:
 		x.preflight(methods)
-	case !strings.Contains(" "+methods+",", " "+r.Method+","):
-		w.Header().Set("Allow", methods)
+	case !strings.Contains(" "+methods+",", " "+x.r.Method+","):
+		x.w.Header().Set("Allow", methods)
 		x.fail(http.StatusMethodNotAllowed, "the method is not allowed here")
 	default:
 		serve(x)

@@ -62,7 +62,7 @@ func (x *exchange) pull() {
 		return
 	}
 	x.event.Idle = true
-	b := append(head(make([]byte, 0, 160), since, st.UUID), `],"until":`...)
+	b := append(head(x.buf[:0], since, st.UUID), `],"until":`...)
 	x.send(http.StatusOK, append(since.append(b), '}'))
 }
 

@@ -91,7 +91,7 @@ func (x *exchange) write(s Session, body []byte, w Write) {
 		x.setETag(State{UUID: res.UUID, Last: res.Time})
 	}
 	x.begin(ctx, name, received)
-	b := received.append(append(make([]byte, 0, 40), `{"received":`...))
+	b := received.append(append(x.buf[:0], `{"received":`...))
 	x.send(http.StatusOK, append(b, '}'))
 }
 

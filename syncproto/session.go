@@ -8,6 +8,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
+	"sync"
 	"time"
 )
 
@@ -44,7 +47,8 @@ type Session struct {
 type SignedSessions struct {
 	// Keys sign and check: the first signs, all check, so that a key is changed
 	// by putting a new one in front and taking the old one out a TTL later.
-	// At least one, of at least 32 random bytes.
+	// At least one, of at least 32 random bytes. They must not change while
+	// the sessions are in use; make new ones.
 	Keys [][]byte
 	// TTL is how long a token is good for. Zero means 30 days; less than a day
 	// is an error, for the first clients poll seldom and never log in again by
@@ -52,6 +56,8 @@ type SignedSessions struct {
 	// given a new one of the same session, and so stays logged in as long as
 	// it comes at least every TTL/2.
 	TTL time.Duration
+
+	macs sync.Pool // of hash.Hash, with the first key
 }
 
 const (
@@ -103,7 +109,7 @@ func (s *SignedSessions) issue(user string, id []byte) Session {
 	tok = append(tok, tokenVersion)
 	tok = binary.BigEndian.AppendUint64(tok, uint64(end.Unix()))
 	tok = append(tok, id...)
-	tok = append(tok, sign(s.Keys[0], tok, user)...)
+	tok = append(tok, s.sign(s.Keys[0], tok, user)...)
 	return Session{ID: string(id), Token: string(tok), Expires: end}
 }
 
@@ -116,7 +122,7 @@ func (s *SignedSessions) Check(_ context.Context, user, token string) (Session, 
 	head, mac := tok[:tokenHead], tok[tokenHead:]
 	signed := false
 	for _, k := range s.Keys {
-		signed = hmac.Equal(mac, sign(k, head, user)) || signed
+		signed = hmac.Equal(mac, s.sign(k, head, user)) || signed
 	}
 	end := time.Unix(int64(binary.BigEndian.Uint64(head[1:9])), 0)
 	left := time.Until(end)
@@ -132,9 +138,18 @@ func (s *SignedSessions) Check(_ context.Context, user, token string) (Session, 
 
 // sign covers the user after a head of fixed length, and so no other split of
 // the same bytes has the same signature.
-func sign(key, head []byte, user string) []byte {
-	h := hmac.New(sha256.New, key)
+func (s *SignedSessions) sign(key, head []byte, user string) []byte {
+	var h hash.Hash
+	if &key[0] == &s.Keys[0][0] { // which nearly all tokens are signed with
+		if h, _ = s.macs.Get().(hash.Hash); h != nil {
+			h.Reset()
+		}
+		defer func() { s.macs.Put(h) }()
+	}
+	if h == nil {
+		h = hmac.New(sha256.New, key)
+	}
 	h.Write(head)
-	h.Write([]byte(user))
+	io.WriteString(h, user)
 	return h.Sum(nil)
 }
