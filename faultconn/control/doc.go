@@ -1,0 +1,55 @@
+// Package control runs proxies that break things on purpose and lets them be
+// changed while they run: from Go, over HTTP, and by the clients that people
+// have for Toxiproxy and vaurien.
+//
+//	s := &control.Server{}
+//	defer s.Close()
+//	err := s.Add(control.Proxy{Name: "db", Listen: "localhost:5433", Upstream: "db:5432"})
+//	...
+//	http.ListenAndServe("localhost:8474", s.Handler())
+//
+// # The API
+//
+// Handler serves three interfaces on one address. Native has everything, under
+// /v1; Toxiproxy and Vaurien speak what the clients of those programs expect:
+// see TOXIPROXY.md and VAURIEN.md.
+//
+//	GET    /v1/proxies                                    all proxies, their plans and toxics
+//	POST   /v1/proxies                                    create one, with its plan, at once
+//	GET    /v1/proxies/{proxy}
+//	PATCH  /v1/proxies/{proxy}                            {"enabled": false}, {"upstream": "db2:5432"}, {"listen": ...}
+//	DELETE /v1/proxies/{proxy}
+//	GET    /v1/proxies/{proxy}/plan                       its revision is the ETag
+//	PUT    /v1/proxies/{proxy}/plan                       a whole plan; If-Match makes it conditional
+//	DELETE /v1/proxies/{proxy}/plan                       no faults
+//	GET    /v1/proxies/{proxy}/rules                      the rules in force and their hits
+//	GET    /v1/proxies/{proxy}/connections                who is connected, how far, how busy
+//	POST   /v1/proxies/{proxy}/connections/{id}/reset     an RST to both sides, now
+//	POST   /v1/proxies/{proxy}/connections/{id}/hold      also release and step; ?direction=up or down
+//	GET    /v1/events                                     server-sent events: fault, connection, plan
+//	GET    /v1/scenario                                   the timeline that is running
+//	PUT    /v1/scenario                                   start one
+//	DELETE /v1/scenario                                   stop it
+//
+// A plan is written as faultconn.Catalogue.Parse describes. Its rules strike
+// the connections that the proxy dials to its upstream; the point they know
+// them by is the name of the proxy. Rules made of toxics and of a vaurien
+// behavior come after those of the plan; replacing the plan leaves them.
+//
+// # What to rely on
+//
+// No call waits for traffic: a new plan is in force when the reply is sent, on
+// open connections too, whatever they are blocked in. Calls that change
+// something take effect one after the other.
+//
+// A call that is refused has changed nothing, and its reply says why:
+// {"error": "...", "status": 400}.
+//
+// # Who may call
+//
+// Everyone who reaches the address may, unless Server.Token is set: listen on
+// loopback. A web page must not reach it through the browser of somebody who
+// can: requests that change something are refused if another origin makes them,
+// and on loopback addresses so are host names other than localhost and
+// Server.Hosts, which is what DNS rebinding needs. Bodies are limited to 1 MiB.
+package control

@@ -1,0 +1,272 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/proxy"
+)
+
+// An entry is a proxy of the server, running or not.
+type entry struct {
+	server *Server
+	name   string
+	inj    faultconn.Injector
+	dials  atomic.Int64 // not less than the last number the injector has given
+
+	mu       sync.Mutex
+	listen   string // as it was asked for, or with the port it got
+	upstream string
+	state    state
+	revision int64
+	run      *run // nil: disabled; changed with the server's mu held too
+	bytes    traffic
+}
+
+// state is what decides about faults. It is replaced as a whole.
+type state struct {
+	plan     faultconn.Plan
+	toxics   []Toxic
+	behavior behavior
+	leaving  []leaving // toxics whose connections end with them
+}
+
+// run is the life of a proxy between two changes of its addresses.
+type run struct {
+	proxy    *proxy.Proxy
+	listener net.Listener
+}
+
+func (s *Server) entry(name, listen, upstream string) *entry {
+	e := &entry{server: s, name: name, listen: listen, upstream: upstream}
+	e.inj.OnEvent = func(ev faultconn.Event) {
+		s.events.send("fault", ev)
+		if s.OnFault != nil {
+			s.OnFault(ev)
+		}
+	}
+	return e
+}
+
+// use puts the faults of a state in force.
+func (e *entry) use(next state) error {
+	plan := faultconn.Plan{Seed: next.plan.Seed, Rules: next.rules(e.server.Seed)}
+	if err := plan.Validate(); err != nil {
+		return err
+	}
+	// Validated just now: SetPlan has no other reason to fail. Holding mu keeps
+	// the revision that readers see in step with the plan in force.
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.inj.SetPlan(plan); err != nil {
+		return err
+	}
+	e.state = next
+	e.revision++
+	return nil
+}
+
+// rules are all that is in force: the plan's, and those that toxics and the
+// behavior stand for.
+func (st state) rules(seed uint64) []faultconn.Rule {
+	var rules []faultconn.Rule
+	for i, r := range st.plan.Rules {
+		if r.Name == "" { // by position, as long as it is known
+			r.Name = fmt.Sprintf("rule %d", i+1)
+		}
+		rules = append(rules, r)
+	}
+	for _, t := range st.toxics {
+		rules = append(rules, t.rules(seed)...)
+	}
+	for _, l := range st.leaving {
+		rules = append(rules, l.rule(seed))
+	}
+	return append(rules, st.behavior.rules()...)
+}
+
+// alter changes the state of a proxy as a whole or not at all.
+func (s *Server) alter(e *entry, change func(*state)) error {
+	next := e.current()
+	change(&next)
+	if err := e.use(next); err != nil {
+		return badRequest("%w", err)
+	}
+	s.events.send("plan", map[string]any{"proxy": e.name, "revision": e.rev()})
+	return nil
+}
+
+func (e *entry) current() state {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st := e.state
+	st.toxics = append([]Toxic(nil), st.toxics...)
+	st.leaving = nil
+	for _, l := range e.state.leaving {
+		if time.Since(l.since) < lingering {
+			st.leaving = append(st.leaving, l)
+		}
+	}
+	return st
+}
+
+func (e *entry) rev() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.revision
+}
+
+// start serves clients that come to the listener.
+func (s *Server) start(e *entry, l net.Listener) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	network, address := split(e.upstream)
+	p := &proxy.Proxy{Name: e.name, Network: network, Upstream: address, OnEvent: e.told}
+	dial := e.inj.Dialer(e.name, s.Dial)
+	p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		e.dials.Add(1)
+		return dial(ctx, network, address)
+	}
+	e.listen = join(l.Addr(), e.listen)
+	e.run = &run{proxy: p, listener: l}
+	s.closing.Add(1)
+	go func() {
+		defer s.closing.Done()
+		_ = p.Serve(l) // ends with stop; the listener's own failure ends it too
+	}()
+}
+
+// patience is how long a call waits for connections to be gone. They end at
+// once; what keeps one is a Close that hangs in the system, and the call need
+// not hang with it.
+const patience = time.Second
+
+// stop ends the proxy's connections. The address is free when it returns.
+func (s *Server) stop(e *entry) {
+	e.mu.Lock()
+	r := e.run
+	e.run = nil
+	e.mu.Unlock()
+	if r == nil {
+		return
+	}
+	_ = r.listener.Close()
+	done := make(chan struct{})
+	s.closing.Add(1)
+	go func() {
+		defer s.closing.Done()
+		defer close(done)
+		_ = r.proxy.Close()
+	}()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}
+
+// move changes where a proxy listens and leads to, and whether it runs. On an
+// error nothing has changed but that a proxy whose own address has been taken
+// by somebody else is disabled.
+func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
+	was := e.describe()
+	moved := !same(listen, was.Listen)
+	if !moved {
+		listen = was.Listen
+	}
+	if !moved && upstream == was.Upstream && enabled == !was.Disabled {
+		return nil
+	}
+	if err := checkAddresses(listen, upstream); err != nil {
+		return err
+	}
+	var l net.Listener
+	var err error
+	if enabled && (moved || was.Disabled) {
+		if l, err = s.listen(listen); err != nil {
+			return err
+		}
+	}
+	s.stop(e)
+	e.mu.Lock()
+	e.listen, e.upstream = listen, upstream
+	e.mu.Unlock()
+	if enabled && l == nil { // the same address again, which is free by now
+		if l, err = s.listen(listen); err != nil {
+			return err
+		}
+	}
+	if l != nil {
+		s.start(e, l)
+	}
+	return nil
+}
+
+// told counts bytes and passes on what happens to connections.
+func (e *entry) told(ev proxy.Event) {
+	if ev.Kind == proxy.Closed || ev.Kind == proxy.Broken {
+		e.mu.Lock()
+		e.bytes.ended.up += ev.Conn.Up
+		e.bytes.ended.down += ev.Conn.Down
+		e.mu.Unlock()
+	}
+	e.server.events.send("connection", connEvent(ev))
+	if e.server.OnConn != nil {
+		e.server.OnConn(ev)
+	}
+}
+
+// conns are the open connections.
+func (e *entry) conns() []*proxy.Conn {
+	e.mu.Lock()
+	r := e.run
+	e.mu.Unlock()
+	if r == nil {
+		return nil
+	}
+	return r.proxy.Conns()
+}
+
+func (e *entry) describe() Proxy {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return Proxy{
+		Name: e.name, Listen: e.listen, Upstream: e.upstream, Disabled: e.run == nil,
+		Plan: e.state.plan, Toxics: append([]Toxic(nil), e.state.toxics...), Behavior: e.state.behavior.text,
+	}
+}
+
+// split separates the network of an address from the rest: "unix:/tmp/x".
+func split(address string) (network, rest string) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return "unix", path
+	}
+	if address == "" {
+		return "tcp", "localhost:0"
+	}
+	return "tcp", address
+}
+
+// join is the address of a listener as it was asked for, with the port it got.
+func join(a net.Addr, asked string) string {
+	if strings.HasPrefix(asked, "unix:") {
+		return asked
+	}
+	return a.String()
+}
+
+// same says whether a listener asked for would be the one that there is.
+func same(asked, have string) bool {
+	if asked == have {
+		return true
+	}
+	a, err := net.ResolveTCPAddr("tcp", asked)
+	return err == nil && a.Port != 0 && a.String() == have
+}

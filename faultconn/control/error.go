@@ -1,0 +1,77 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// refusal is an error that a caller is told with a status.
+type refusal struct {
+	status int
+	err    error
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+func badRequest(format string, args ...any) error {
+	return &refusal{http.StatusBadRequest, fmt.Errorf(format, args...)}
+}
+
+func conflict(format string, args ...any) error {
+	return &refusal{http.StatusConflict, fmt.Errorf(format, args...)}
+}
+
+// status is that of a reply that says no. What is nobody's mistake, such as an
+// address in use, is 500, as Toxiproxy has it.
+func status(err error) int {
+	var r *refusal
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge
+	case errors.As(err, &r):
+		return r.status
+	case errors.Is(err, errNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, errExists):
+		return http.StatusConflict
+	case errors.Is(err, errClosed):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// reply writes v, or the error.
+func reply(w http.ResponseWriter, code int, v any, err error) {
+	if err != nil {
+		code = status(err)
+		v = map[string]any{"error": err.Error(), "status": code}
+	}
+	if code == http.StatusNoContent {
+		w.WriteHeader(code)
+		return
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		code, data = http.StatusInternalServerError, []byte(`{"error":"the reply cannot be written as JSON","status":500}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(data, '\n')) // the client may be gone, which is its own affair
+}
+
+var errToken = errors.New("a bearer token is needed: Authorization: Bearer TOKEN")
+
+func forbidden(format string, args ...any) error {
+	return &refusal{http.StatusForbidden, fmt.Errorf(format, args...)}
+}
+
+var errToxicNotFound = errors.New("toxic not found")
+
+var (
+	errNoConn    = errors.New("connection not found: it may have ended")
+	errNoCommand = errors.New("command not found: there are reset, hold, release and step")
+)

@@ -1,0 +1,71 @@
+package control
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/brownout-go/brownout/faultconn/proxy"
+)
+
+// traffic counts the bytes of a proxy in the life of the server.
+type traffic struct {
+	ended pair // of connections that have ended
+	shown pair // as last reported: counters must not go back
+}
+
+type pair struct{ up, down int64 }
+
+// total is what has passed until now, open connections included.
+func (e *entry) total() pair {
+	var open pair
+	for _, c := range e.conns() {
+		if i := c.Info(); i.State != proxy.Ended { // the others are in ended, or about to be
+			open.up += i.Up
+			open.down += i.Down
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := &e.bytes
+	b.shown.up = max(b.shown.up, b.ended.up+open.up)
+	b.shown.down = max(b.shown.down, b.ended.down+open.down)
+	return b.shown
+}
+
+// metrics writes Prometheus' text format, version 0.0.4: Toxiproxy's two
+// counters, as of now rather than as of the end of connections, and the hits of
+// rules.
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	var received, sent, hits strings.Builder
+	for _, e := range s.entries() {
+		p, total := e.describe(), e.total()
+		for _, d := range []struct {
+			name string
+			n    int64
+		}{{"downstream", total.down}, {"upstream", total.up}} {
+			labels := fmt.Sprintf("{direction=%s,listener=%s,proxy=%s,upstream=%s} %d\n",
+				label(d.name), label(p.Listen), label(p.Name), label(p.Upstream), d.n)
+			received.WriteString("toxiproxy_proxy_received_bytes_total" + labels)
+			sent.WriteString("toxiproxy_proxy_sent_bytes_total" + labels)
+		}
+		for _, r := range e.hits() {
+			fmt.Fprintf(&hits, "faultconn_rule_hits{proxy=%s,rule=%s} %d\n", label(p.Name), label(r.Name), r.Hits)
+		}
+	}
+	for _, m := range []struct{ name, kind, help, text string }{
+		{"toxiproxy_proxy_received_bytes_total", "counter", "Bytes that have come to the proxy.", received.String()},
+		{"toxiproxy_proxy_sent_bytes_total", "counter", "Bytes that the proxy has passed on.", sent.String()},
+		// A new plan counts anew, so this is no counter.
+		{"faultconn_rule_hits", "gauge", "How often a rule of the plan in force has struck.", hits.String()},
+	} {
+		if m.text != "" {
+			fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s", m.name, m.help, m.name, m.kind, m.text)
+		}
+	}
+}
+
+func label(v string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(v) + `"`
+}

@@ -1,0 +1,164 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/brownout-go/brownout/faultconn"
+)
+
+// Proxy says where a proxy listens, where it leads to, and what goes wrong in
+// between.
+type Proxy struct {
+	// Name is what it is called by, and the point that plans know its
+	// connections by. It must be set.
+	Name string
+	// Listen is "host:port" or "unix:/path". Port 0 is one that is free; ""
+	// is a free one on localhost.
+	Listen string
+	// Upstream is "host:port" or "unix:/path". It must be set.
+	Upstream string
+	// Disabled says that it does not listen: clients are refused.
+	Disabled bool
+	// Plan has the faults.
+	Plan faultconn.Plan
+	// Toxics are faults in Toxiproxy's words.
+	Toxics []Toxic
+	// Behavior is what goes wrong in vaurien's words: a name, or percentages
+	// such as "20:delay,10:error". "" and "dummy" are nothing.
+	Behavior string
+}
+
+// ParseConfig reads proxies from JSON, as files have them and as POST
+// /v1/proxies takes one:
+//
+//	{"proxies": [{
+//	  "name": "db",
+//	  "listen": "localhost:5433",
+//	  "upstream": "db:5432",
+//	  "plan": {"seed": 7, "rules": [{"chance": 0.2, "fault": {"kind": "delay", "for": "2s"}}]}
+//	}]}
+//
+// "enabled": false, "toxics" and "behavior" may be given too. A field that it
+// does not know is an error. The catalogue has the faults that plans may name;
+// nil is fault.Catalogue.
+func ParseConfig(data []byte, catalogue faultconn.Catalogue) ([]Proxy, error) {
+	var file struct {
+		Proxies []json.RawMessage `json:"proxies"`
+	}
+	if err := decode(bytes.NewReader(data), &file); err != nil {
+		return nil, prefixed(fmt.Errorf("config: %w", err))
+	}
+	catalogue = (&Server{Catalogue: catalogue}).catalogue()
+	var all []Proxy
+	names := map[string]bool{}
+	for i, raw := range file.Proxies {
+		p, err := parseProxy(raw, catalogue)
+		if err == nil {
+			_, err = p.check()
+		}
+		if err == nil && names[p.Name] {
+			err = fmt.Errorf("name %q: given twice", p.Name)
+		}
+		if err != nil {
+			return nil, prefixed(fmt.Errorf("config: proxies[%d]: %w", i, err))
+		}
+		names[p.Name] = true
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// wireProxy is a Proxy in JSON.
+type wireProxy struct {
+	Name     string          `json:"name"`
+	Listen   string          `json:"listen"`
+	Upstream string          `json:"upstream"`
+	Enabled  *bool           `json:"enabled,omitempty"`
+	Plan     json.RawMessage `json:"plan,omitempty"`
+	Toxics   []Toxic         `json:"toxics,omitempty"`
+	Behavior string          `json:"behavior,omitempty"`
+}
+
+func parseProxy(data []byte, catalogue faultconn.Catalogue) (Proxy, error) {
+	var w wireProxy
+	if err := decode(bytes.NewReader(data), &w); err != nil {
+		return Proxy{}, err
+	}
+	p := Proxy{Name: w.Name, Listen: w.Listen, Upstream: w.Upstream, Toxics: w.Toxics, Behavior: w.Behavior}
+	p.Disabled = w.Enabled != nil && !*w.Enabled
+	if len(w.Plan) > 0 && string(w.Plan) != "null" {
+		var err error
+		if p.Plan, err = catalogue.Parse(w.Plan); err != nil {
+			return Proxy{}, err
+		}
+	}
+	return p, nil
+}
+
+// check says what is wrong with the proxy.
+func (p Proxy) check() (state, error) {
+	if p.Name == "" {
+		return state{}, badRequest("missing required field: name")
+	}
+	if len(p.Name) > 100 || !utf8.ValidString(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) {
+		return state{}, badRequest("name %.100q: must be at most 100 bytes, and text", p.Name)
+	}
+	if p.Upstream == "" {
+		return state{}, badRequest("missing required field: upstream")
+	}
+	if err := checkAddresses(p.Listen, p.Upstream); err != nil {
+		return state{}, err
+	}
+	st := state{plan: p.Plan}
+	for _, t := range p.Toxics {
+		t, err := t.check(st.toxics)
+		if err != nil {
+			return state{}, err
+		}
+		st.toxics = append(st.toxics, t)
+	}
+	var err error
+	if st.behavior, err = parseBehavior(p.Behavior); err != nil {
+		return state{}, err
+	}
+	return st, nil
+}
+
+func checkAddresses(listen, upstream string) error {
+	for _, a := range []struct{ field, address string }{{"listen", listen}, {"upstream", upstream}} {
+		if path, ok := strings.CutPrefix(a.address, "unix:"); ok && path != "" {
+			continue
+		}
+		if a.field == "listen" && a.address == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(a.address); err != nil {
+			return badRequest("%s %.100q: must be host:port or unix:/path", a.field, a.address)
+		}
+	}
+	return nil
+}
+
+// decode reads one JSON value, strictly.
+func decode(r io.Reader, v any) error {
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	return ended(d)
+}
+
+func ended(d *json.Decoder) error {
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("something follows the value")
+	}
+	return nil
+}
