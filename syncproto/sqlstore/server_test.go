@@ -44,11 +44,6 @@ func awake(t *testing.T, dsn string) {
 	}
 }
 
-// mariadb starts a MariaDB.
-func mariadb(t *testing.T) (dsn string) {
-	return "mysql://root@" + testserver.MariaDB(t).Addr + "/test"
-}
-
 // empty returns a function that opens the store and empties its tables, so
 // that a suite needs one server and not one for each case.
 func empty(dsn string) func(*testing.T) *Store {
@@ -85,6 +80,7 @@ func TestPostgres(t *testing.T) {
 	db := testserver.Postgres(t)
 	awake(t, postgresDSN(db))
 	testServer(t, db, postgresDSN(db))
+	t.Run("deadlock", func(t *testing.T) { testDeadlock(t, postgresDSN(db)) })
 }
 
 func TestMariaDB(t *testing.T) {
@@ -180,4 +176,57 @@ func freeze(t *testing.T, db *testserver.Server, s *Store) (thaw func()) {
 		db.Thaw()
 		signal(syscall.SIGCONT)
 	}
+}
+
+// testDeadlock: a write that PostgreSQL ends to break a deadlock is repeated,
+// and goes through.
+func testDeadlock(t *testing.T, dsn string) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	// Whoever has waited that long looks for a deadlock, and is the one to end:
+	// the store, unless this machine is very slow.
+	s, other := open(t, dsn+"&deadlock_timeout=100ms"), open(t, dsn+"&deadlock_timeout=2s")
+	key := syncproto.Key{User: "deadlock@example.com", Collection: "apps"}
+	if _, err := s.Write(ctx, key, syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	for !deadlock(ctx, t, s, other.db, key) {
+		t.Log("the other transaction was ended: once more")
+	}
+}
+
+// deadlock has a write of s and a transaction in db wait for each other. It
+// reports whether the write was the one that had to begin again.
+func deadlock(ctx context.Context, t *testing.T, s *Store, db *sql.DB, key syncproto.Key) bool {
+	t.Helper()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, "UPDATE sync_records SET doc = doc WHERE account = $1", key.User); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error)
+	go func() { // has the account, wants the record
+		_, err := s.Write(ctx, key, syncproto.Write{Apps: []syncproto.App{app("a", `{"n":1}`)}})
+		written <- err
+	}()
+	for waiting := 0; waiting == 0; sleep(ctx, time.Millisecond) {
+		err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Has the record, wants the account.
+	_, err = tx.ExecContext(ctx, "SELECT FROM sync_accounts WHERE account = $1 FOR UPDATE", key.User)
+	tx.Rollback()
+	if err := <-written; err != nil {
+		t.Errorf("Write after a deadlock: %v", err)
+	}
+	var ended *pgconn.PgError
+	if err != nil && (!errors.As(err, &ended) || ended.Code != "40P01") {
+		t.Fatal(err)
+	}
+	return err == nil
 }
