@@ -49,6 +49,15 @@ type Config struct {
 	// of Max.
 	Max time.Duration
 
+	// Jitter is by what share clients lengthen what they are told, at most: 0.25
+	// for backoff.Transport and for Firefox, to which a Policy's own Jitter
+	// adds. Appointments are then made for when clients come on average. If it
+	// is wrong, the rate arrives all the same, with more ups and downs before.
+	Jitter float64
+
+	// Seed makes what is drawn repeatable, for tests. 0 means a random seed.
+	Seed uint64
+
 	// Start is the interval to begin with: what Status said last in an earlier
 	// process. It saves a service that is started again from learning the size
 	// of its fleet anew, by being overrun. 0 means Min.
@@ -75,6 +84,8 @@ func (c *Config) prepare() error {
 		return fmt.Errorf("adaptive: Config.Rate is %v: want requests a second", c.Rate)
 	case c.Rate == 0 && c.Load == nil && c.InFlight == 0 && c.Latency == 0 && c.MaxShed == 0:
 		return errors.New("adaptive: Config has no Rate, Load, InFlight, Latency or MaxShed: at least one must say what the service can bear")
+	case !(c.Jitter >= 0 && c.Jitter <= 10):
+		return fmt.Errorf("adaptive: Config.Jitter is %v: want a share, such as 0.25", c.Jitter)
 	case c.InFlight < 0:
 		return fmt.Errorf("adaptive: Config.InFlight is %d: it must not be negative", c.InFlight)
 	case !(c.MaxShed >= 0 && c.MaxShed <= 1):

@@ -60,7 +60,7 @@ func New(c Config) (*Controller, error) {
 	}
 	ctl := &Controller{
 		config:   c,
-		queue:    queue{min: c.Min, max: c.Max},
+		queue:    newQueue(&c),
 		shed:     newShedder(),
 		latency:  average{over: 5 * time.Second},
 		measured: average{over: smooth},
@@ -68,7 +68,7 @@ func New(c Config) (*Controller, error) {
 	}
 	ctl.rate = newRate(&ctl.config)
 	if c.Start > 0 {
-		ctl.queue.last = time.Now().Add(min(c.Start, c.Max))
+		ctl.queue.last = time.Now().Add(ctl.queue.comes(min(c.Start, c.Max)))
 	}
 	return ctl, nil
 }

@@ -213,6 +213,7 @@ func TestNewRefusesNonsense(t *testing.T) {
 		"adaptive: Config.MaxShed is 2: want a share, 0 to 1":                                                               {MaxShed: 2},
 		"adaptive: Config.ShedFloor is -1: want requests a second":                                                          {MaxShed: 1, ShedFloor: -1},
 		"adaptive: Config.ShedRatio is 0.5: want at least 1":                                                                {MaxShed: 1, ShedRatio: 0.5},
+		"adaptive: Config.Jitter is -1: want a share, such as 0.25":                                                         {Rate: 1, Jitter: -1},
 		"adaptive: Config.Start is -1ns: it must not be negative":                                                           {Rate: 1, Start: -1},
 		"adaptive: Config.Max is 1m0s: it must not be less than Min, 1h0m0s":                                                {Rate: 1, Min: time.Hour, Max: time.Minute},
 	} {

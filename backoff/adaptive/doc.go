@@ -11,6 +11,8 @@
 //	appointment = max(last + 1/rate, now + Min)
 //	interval    = appointment - now
 //
+// (Left out here: an allowance for the jitter that clients are known to add, and
+// a little of the controller's own.)
 // The interval that clients are told is then the length of the queue, which is
 // what the fleet's size divided by the rate comes to, and a crowd is spread out
 // the first time it is answered. The queue corrects itself: its length changes

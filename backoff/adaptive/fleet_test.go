@@ -111,7 +111,7 @@ func TestAFleetOfUnknownSizeArrivesAtTheRate(t *testing.T) {
 			const rate = 200
 			f := newFleet()
 			f.jitter, f.deaf = c.jitter, c.deaf
-			ctl := controller(t, Config{Rate: rate, Min: f.every, Max: 2 * time.Hour})
+			ctl := controller(t, Config{Rate: rate, Min: f.every, Max: 2 * time.Hour, Jitter: f.jitter, Seed: 1})
 			f.join(24_000, time.Second) // all at once: 2 minutes' worth
 			const interval = 2 * time.Minute
 			f.run(ctl, 2*interval+f.every)
@@ -130,7 +130,7 @@ func TestARateIsFoundFromLoad(t *testing.T) {
 	f := newFleet()
 	f.jitter = 0.25
 	capacity := 200.0
-	ctl := controller(t, Config{Min: f.every, Max: 2 * time.Hour, Load: func() float64 { return f.arrived / capacity }})
+	ctl := controller(t, Config{Min: f.every, Max: 2 * time.Hour, Jitter: f.jitter, Seed: 1, Load: func() float64 { return f.arrived / capacity }})
 	f.join(24_000, 2*time.Second)
 	const interval = 2 * time.Minute
 	f.run(ctl, 3*interval)
