@@ -1,0 +1,125 @@
+package control
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestVaurienRoutes(t *testing.T) {
+	f := newFixture(t)
+	if got := f.call("GET", "/behaviors", "", 200); got != `{"behaviors":["abort","blackout","delay","dummy","error","hang","transient"]}` {
+		t.Error(got)
+	}
+	if got := f.call("GET", "/behavior", "", 200); got != `{"behavior":"dummy"}` {
+		t.Error(got)
+	}
+	if got := f.call("PUT", "/behavior", `{"name":"delay","sleep":0.03,"before":false}`, 200); got != `{"status":"ok"}` {
+		t.Error(got)
+	}
+	c := f.dial()
+	start := time.Now()
+	c.mustAsk()
+	if took := time.Since(start); took < 30*time.Millisecond {
+		t.Errorf("took %v, want the delay of 30 ms", took)
+	}
+	// As with_behavior does it: another one, then the name of the one before,
+	// whose options have been kept.
+	f.call("PUT", "/behavior", `{"name":"dummy"}`, 200)
+	f.call("PUT", "/behavior", `{"name":"delay"}`, 200)
+	rules := f.call("GET", "/v1/proxies/db/rules", "", 200)
+	if !strings.Contains(rules, `"for":"30ms"`) {
+		t.Errorf("the options are lost: %s", rules)
+	}
+	got := f.call("PUT", "/behavior", `{"name":"x"}`, 400)
+	if got != `{"errors":[{"description":"the 'x' behavior does not exist","location":"body","name":"name"}],"status":"error"}` {
+		t.Error(got)
+	}
+	up := f.proxy("db").Upstream
+	if got := f.call("GET", "/backend", "", 200); got != `{"backend":"`+up+`"}` {
+		t.Error(got)
+	}
+	f.call("PUT", "/backend", `{"backend":"`+up+`"}`, 200)
+	c.mustAsk() // the same backend is no change
+	for _, c := range []struct{ path, body string }{
+		{"/backend", `{`}, {"/backend", `{"backend":"nowhere"}`}, {"/backend", `[]`},
+		{"/behavior", `{`}, {"/behavior", `{}`}, {"/behavior", `{"name":"delay","sleep":-1}`}, {"/behavior", `{"name":"delay","nap":1}`},
+		{"/behavior", `{"name":"hang","sleep":1}`}, {"/behavior", `{"name":"20:delay"}`}, {"/behavior", `{"name":["delay"]}`},
+	} {
+		if got := f.call("PUT", c.path, c.body, 400); !strings.Contains(got, `"status":"error"`) {
+			t.Errorf("%s: %s", c.body, got)
+		}
+	}
+	if got := f.call("GET", "/behavior", "", 200); got != `{"behavior":"delay"}` {
+		t.Error(got)
+	}
+}
+
+func TestBehaviors(t *testing.T) {
+	put := func(t *testing.T, body string) (*fixture, *client) {
+		f := newFixture(t)
+		c := f.dial()
+		c.mustAsk()
+		f.call("PUT", "/behavior", body, 200)
+		return f, c
+	}
+	t.Run("error", func(t *testing.T) {
+		_, c := put(t, `{"name":"error"}`)
+		if _, err := c.Write([]byte("hello\n")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.ReadFull(c.in, make([]byte, 1000)); n != 1000 {
+			t.Errorf("%d random bytes, %v", n, err)
+		}
+	})
+	t.Run("transient", func(t *testing.T) {
+		_, c := put(t, `{"name":"transient","inject":true}`)
+		if text, err := c.ask("hello"); text == "hello" {
+			t.Errorf("the first reply is as it should not be: %v", err)
+		}
+		_, _ = c.in.Discard(c.in.Buffered())
+		for range 20 { // garbage may hold line ends
+			if text, _ := c.ask("hello"); text == "hello" {
+				return
+			}
+		}
+		t.Error("it does not heal")
+	})
+	t.Run("hang", func(t *testing.T) {
+		_, c := put(t, `{"name":"hang"}`)
+		if _, err := c.Write([]byte("hello\n")); err != nil {
+			t.Fatal(err)
+		}
+		if how := c.ended(100 * time.Millisecond); how != "open" {
+			t.Error(how)
+		}
+	})
+	t.Run("blackout", func(t *testing.T) {
+		f, c := put(t, `{"name":"blackout"}`)
+		if how := c.ended(10 * time.Second); how == "open" {
+			t.Error("an open connection stays open")
+		}
+		if how := f.dial().ended(10 * time.Second); how != "fin" {
+			t.Errorf("a new connection: %s, want it accepted and closed", how)
+		}
+	})
+	t.Run("abort", func(t *testing.T) {
+		_, c := put(t, `{"name":"abort"}`)
+		if text, err := c.ask("hello"); text != "" || err == nil {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
+
+func TestPercentages(t *testing.T) {
+	f := newFixture(t)
+	f.call("POST", "/v1/proxies", `{"name":"a","upstream":"x:1","enabled":false,"behavior":"20:delay,10:error,70:dummy"}`, 201)
+	got := f.call("GET", "/v1/proxies/a/rules", "", 200)
+	if !strings.Contains(got, `"mix":[{"percent":20,"fault":{"kind":"delay","for":"1s"}},{"percent":10,"fault":{"kind":"garbage"}}]`) {
+		t.Error(got)
+	}
+	if got := f.call("GET", "/behavior", "", 200); got != `{"behavior":"20:delay,10:error,70:dummy"}` {
+		t.Errorf("the first proxy by name: %s", got)
+	}
+}
