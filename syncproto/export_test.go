@@ -1,0 +1,115 @@
+package syncproto_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// filled makes a store in which a user has something of everything.
+func filled(t *testing.T, user string) *syncproto.Memory {
+	t.Helper()
+	m := new(syncproto.Memory)
+	write := func(collection string, w syncproto.Write) {
+		t.Helper()
+		if _, err := m.Write(t.Context(), syncproto.Key{User: user, Collection: collection}, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 1207 {
+		o := fmt.Sprint("app", i%1100)
+		write("apps", syncproto.Write{Apps: []syncproto.App{{Origin: o, Doc: json.RawMessage(fmt.Sprintf("{ \"origin\":%q,\n\"html\":\"<&>\", \"i\":%d}", o, i))}, {Origin: "all", Doc: json.RawMessage(`{}`)}}})
+	}
+	write("empty", syncproto.Write{})
+	write("gone", syncproto.Write{Delete: &syncproto.Deletion{ClientID: "phone", Reason: "sold"}})
+	return m
+}
+
+func contents(t *testing.T, m *syncproto.Memory, user string) []string {
+	t.Helper()
+	all, err := m.Collections(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, u := range all {
+		_, err := m.Read(t.Context(), syncproto.Key{User: user, Collection: u.Collection}, 0, 0, func(st syncproto.State) error {
+			if st.Last > 0 { // an empty life has nothing to remember it by
+				lines = append(lines, fmt.Sprintf("%s %s %v %+v", u.Collection, st.UUID, st.Last, st.Deleted))
+			}
+			return nil
+		}, func(r syncproto.Record) error {
+			lines = append(lines, fmt.Sprintf("%v %s %s", r.Time, r.Origin, r.Doc))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return lines
+}
+
+func TestExportImport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // for the ticks of 1,207 writes
+		from, to := filled(t, "ann@example.com"), new(syncproto.Memory)
+		var b bytes.Buffer
+		if err := syncproto.Export(t.Context(), from, "ann@example.com", &b); err != nil {
+			t.Fatal(err)
+		}
+		export := b.String()
+		if strings.Contains(export, "ann@") {
+			t.Error("the export names the user")
+		}
+		if err := syncproto.Import(t.Context(), to, "ann@other.example.com", strings.NewReader(export)); err != nil {
+			t.Fatal(err)
+		}
+		was, is := contents(t, from, "ann@example.com"), contents(t, to, "ann@other.example.com")
+		if len(was) < 1100 || !reflect.DeepEqual(was, is) {
+			t.Errorf("%d lines went out and %d came in, or others", len(was), len(is))
+		}
+		if err := syncproto.Import(t.Context(), to, "ann@other.example.com", strings.NewReader(export)); err == nil {
+			t.Error("imported over what was there")
+		}
+		// What is cut anywhere is never taken for a whole one.
+		lines := strings.SplitAfter(export, "\n")
+		for _, keep := range []int{0, 1, 2, 700, len(lines) - 2} {
+			err := syncproto.Import(t.Context(), new(syncproto.Memory), "x", strings.NewReader(strings.Join(lines[:keep], "")))
+			if !errors.Is(err, syncproto.ErrExport) || !errors.Is(err, io.EOF) {
+				t.Errorf("the first %d lines: %v", keep, err)
+			}
+		}
+	})
+}
+
+func TestImportBad(t *testing.T) {
+	const format, end = `{"format":"syncproto export 1"}`, `{"end":true}`
+	coll := `{"collection":"apps","uuid":"u","last":2.00}`
+	for name, text := range map[string]string{
+		"no format":          coll + end,
+		"format twice":       format + format + end,
+		"another format":     `{"format":"syncproto export 2"}` + end,
+		"no JSON":            format + "x",
+		"nothing said":       format + `{}` + end,
+		"record alone":       format + `{"time":1.00,"origin":"a","doc":"{}"}` + end,
+		"no origin":          format + coll + `{"time":1.00,"doc":"{}"}` + end,
+		"doc no JSON":        format + coll + `{"time":1.00,"origin":"a","doc":"{"}` + end,
+		"time after last":    format + coll + `{"time":2.01,"origin":"a","doc":"{}"}` + end,
+		"time of zero":       format + coll + `{"time":0.00,"origin":"a","doc":"{}"}` + end,
+		"out of order":       format + coll + `{"time":1.50,"origin":"a","doc":"{}"}{"time":1.00,"origin":"b","doc":"{}"}` + end,
+		"record of deleted":  format + `{"collection":"a","last":2.00,"deleted":{"client_id":"x"}}{"time":1.00,"origin":"a","doc":"{}"}` + end,
+		"impossible name":    format + `{"collection":"a\u0000","last":2.00}` + end,
+		"collection, no end": format + coll,
+	} {
+		if err := syncproto.Import(t.Context(), new(syncproto.Memory), "ann", strings.NewReader(text)); !errors.Is(err, syncproto.ErrExport) {
+			t.Errorf("%s: %v, want ErrExport", name, err)
+		}
+	}
+}
