@@ -96,6 +96,31 @@ func ExamplePolicy_headers() {
 	// phone 121 121
 }
 
+// The original App Sync client comes back after five minutes if a refusal says
+// when to, and after ten or more if it does not: see RUNBOOK.md. A service that
+// has many of them refuses without saying.
+func ExamplePolicy_originalClients() {
+	shed, err := backoff.Policy{
+		Current: func() backoff.Value { return backoff.Value{Unavailable: 1} },
+		Refuse: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Retry-After"] = nil // sync.js would come back sooner with it
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}),
+	}.Middleware()
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := httptest.NewServer(shed(http.NotFoundHandler()))
+	defer server.Close()
+	response, err := server.Client().Get(server.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	response.Body.Close()
+	fmt.Println(response.StatusCode, response.Header["Retry-After"])
+	// Output: 503 []
+}
+
 // The longer of two opinions wins.
 func ExampleMax() {
 	operator := func() backoff.Value { return backoff.Value{Interval: time.Minute, Note: "release"} }
