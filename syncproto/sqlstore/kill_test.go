@@ -112,9 +112,9 @@ type device struct {
 	path string
 }
 
-func login(t *testing.T, base, email string) *device {
+func login(t testing.TB, base, email string) *device {
 	t.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	transport := &http.Transport{MaxIdleConnsPerHost: 1}
 	t.Cleanup(transport.CloseIdleConnections)
 	d := &device{http: &http.Client{Transport: transport}}
 	assertion := browserid.TestAssertion{Email: email, Audience: base}
