@@ -15,8 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/brownout-go/brownout/faultconn"
-	"github.com/brownout-go/brownout/faultconn/fault"
 	"github.com/brownout-go/brownout/faultconn/proxy"
 )
 
@@ -372,31 +370,4 @@ func TestBytes(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A plan holds for a proxy whose dial function an injector wraps.
-func TestPlan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		inj := &faultconn.Injector{}
-		r := newRig(t, &proxy.Proxy{}, func(dial dialFunc) dialFunc { return inj.Dialer("backend", dial) })
-		defer r.stop()
-		client, server := r.connect()
-		go io.Copy(server, server)
-		client.Write([]byte("quick"))
-		start := time.Now()
-		wantRead(t, client, "quick")
-		if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{{Fault: fault.Delay{For: 20 * time.Second}}}}); err != nil {
-			t.Fatal(err)
-		}
-		client.Write([]byte("slow"))
-		wantRead(t, client, "slow")
-		if d := time.Since(start); d != 20*time.Second {
-			t.Errorf("the exchange took %v", d)
-		}
-		if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{{Fault: fault.Reset{}}}}); err != nil {
-			t.Fatal(err)
-		}
-		client.Write([]byte("x"))
-		wantError(t, client, syscall.ECONNRESET)
-	})
 }
