@@ -13,6 +13,7 @@ type call struct {
 	cancel context.CancelFunc // nil unless bound
 	start  time.Time
 	limit  time.Duration
+	reason Reason      // of a limit that is met
 	tell   func(error) // the breaker's, or nil
 }
 
@@ -36,7 +37,7 @@ func (b *Backend) admit(ctx context.Context) (*call, error) {
 		}
 		return nil, b.meet(b.fail(why, wait, time.Since(start), nil))
 	}
-	c := &call{b: b, ctx: ctx, start: time.Now()}
+	c := &call{b: b, ctx: ctx, start: time.Now(), reason: ReasonDeadline}
 	if err := b.budget(ctx, start); err != nil { // the queue may have used it up
 		b.slots.free()
 		return nil, err
@@ -65,7 +66,7 @@ func (b *Backend) budget(ctx context.Context, start time.Time) error {
 
 // bound gives the call a context of its own, which ends at its limit.
 func (c *call) bound() {
-	c.ctx, c.cancel = context.WithTimeoutCause(c.ctx, c.limit, c.b.fail(ReasonDeadline, c.limit, c.limit, nil))
+	c.ctx, c.cancel = context.WithTimeoutCause(c.ctx, c.limit, c.b.fail(c.reason, c.limit, c.limit, nil))
 }
 
 // settle returns the outcome of the call as its caller sees it, tells the breaker, and ends the
@@ -80,7 +81,7 @@ func (c *call) settle(err error) error {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = nil // says no more than the new error does
 		}
-		err = c.b.meet(c.b.fail(ReasonDeadline, deadline.Sub(c.start), time.Since(c.start), err))
+		err = c.b.meet(c.b.fail(c.reason, deadline.Sub(c.start), time.Since(c.start), err))
 	}
 	if c.tell != nil {
 		c.tell(err)

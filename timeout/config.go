@@ -70,8 +70,8 @@ type Config struct {
 
 	// Unavailable reports whether an error of a handler means that something behind the service cannot
 	// do its work now, so that Fail answers 503 and not 500. It is asked about errors that are
-	// neither limits nor failures of a connection (*net.OpError, driver.ErrBadConn), which
-	// are 503 anyway. Nil means that no other error is.
+	// neither limits nor failures of a connection (*net.OpError, driver.ErrBadConn,
+	// ECONNRESET and its like), which are 503 anyway. Nil means that no other error is.
 	Unavailable func(error) bool
 
 	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds,

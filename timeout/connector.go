@@ -3,15 +3,13 @@ package timeout
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"io"
-	"time"
 )
 
 // Connector returns a driver.Connector for sql.OpenDB whose connections are limited by the backend.
-// Connecting takes at most BackendConfig.Dial. Each statement, and each begin, prepare and ping, is a
-// call: admitted, at most BackendConfig.Call long, its slot taken until it returns, and for a
-// query until its rows are closed. A transaction is not a call, its statements are; its commit
+// Connecting is a call of at most BackendConfig.Dial. Each statement, and each begin, prepare and ping,
+// is a call of at most BackendConfig.Call, its slot taken until it returns, and for a query
+// until its rows are closed. A transaction is not a call, its statements are; its commit
 // or rollback is never refused, only limited in time. A goroutine that runs a statement while
 // it reads the rows of another takes two slots.
 //
@@ -33,23 +31,15 @@ type connector struct {
 func (c *connector) Driver() driver.Driver { return c.next.Driver() }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	start := time.Now()
-	limit := c.b.afford(ctx, c.b.config.Dial)
-	if limit <= 0 {
-		if err := ctx.Err(); errors.Is(err, context.Canceled) {
-			return nil, err
-		}
-		return nil, c.b.meet(c.b.fail(ReasonBudget, limit, 0, nil))
-	}
-	dialing, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	conn, err := c.next.Connect(dialing)
+	call, err := c.b.admit(ctx)
 	if err != nil {
-		var e *Error
-		elapsed := time.Since(start)
-		if (elapsed >= limit || errors.Is(dialing.Err(), context.DeadlineExceeded)) && !errors.As(err, &e) {
-			err = c.b.meet(c.b.fail(ReasonDial, limit, elapsed, err))
-		}
+		return nil, err
+	}
+	defer call.release()
+	call.reason, call.limit = ReasonDial, c.b.afford(ctx, c.b.config.Dial)
+	call.bound()
+	conn, err := c.next.Connect(call.ctx)
+	if err := call.settle(err); err != nil {
 		return nil, err
 	}
 	return &sqlConn{b: c.b, Conn: conn}, nil

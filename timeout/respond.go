@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -136,17 +137,30 @@ func (l *Limiter) HandlerFunc(fn func(http.ResponseWriter, *http.Request) error)
 func (l *Limiter) limit(err error) *Error {
 	var e *Error
 	var timeout interface{ Timeout() bool }
-	var conn *net.OpError
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &Error{Reason: ReasonDeadline, Err: err}
-	case errors.As(err, &conn), errors.Is(err, driver.ErrBadConn), l.config.Unavailable != nil && l.config.Unavailable(err):
+	case brokenConn(err), l.config.Unavailable != nil && l.config.Unavailable(err):
 		return &Error{Err: err}
 	default:
 		return nil
 	}
+}
+
+// brokenConn reports whether err is that of a connection which was not made, or broke.
+func brokenConn(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return true
+	}
+	for _, sign := range [...]error{driver.ErrBadConn, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // Fail answers a request whose handler ended with err, in one way for all handlers. An error that is

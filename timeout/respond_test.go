@@ -28,6 +28,8 @@ func TestErrorsOfHandlers(t *testing.T) {
 			"/context": context.DeadlineExceeded,
 			"/net":     os.ErrDeadlineExceeded,
 			"/reset":   &net.OpError{Op: "read", Err: syscall.ECONNRESET},
+			"/bare":    os.NewSyscallError("write", syscall.ECONNRESET),
+			"/missing": os.ErrNotExist,
 			"/invalid": fmt.Errorf("finding ada: %w", errInvalid),
 			"/bug":     errors.New("secret detail"),
 		}
@@ -47,7 +49,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			after  string
 		}{
 			"/call": {503, "120"}, "/own": {503, "2"}, "/none": {503, ""},
-			"/context": {503, "120"}, "/net": {503, "120"}, "/reset": {503, "120"}, "/invalid": {503, "120"}, "/bug": {500, ""},
+			"/context": {503, "120"}, "/net": {503, "120"}, "/reset": {503, "120"}, "/bare": {503, "120"}, "/missing": {500, ""}, "/invalid": {503, "120"}, "/bug": {500, ""},
 		} {
 			res, body, _ := s.get(path)
 			if res.StatusCode != want.status || res.Header.Get("Retry-After") != want.after {
