@@ -3,7 +3,9 @@ package faultconn_test
 import (
 	"io"
 	"net"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -101,4 +103,112 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.ReportMetric(float64(first.Nanoseconds())/float64(n), "bare-ns")
 	b.ReportMetric(float64(second.Nanoseconds())/float64(n), "wrapped-ns")
 	b.ReportMetric(float64(second)/float64(first), "ratio")
+}
+
+// BenchmarkBulk moves a stream over loopback through the bare connection and
+// under a delay of 100 ms, in turns. What the delay costs once is taken off, so
+// that the ratio is that of a long stream: it must not fall below 0.95.
+func BenchmarkBulk(b *testing.B) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ln.Close()
+	var inj faultconn.Injector
+	const delay, size = 100 * time.Millisecond, 256 << 20
+	must(b, &inj, one(fault.Delay{For: delay}))
+	move := func(wrap bool) time.Duration {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if wrap {
+			c = inj.Conn("db", c)
+		}
+		defer c.Close()
+		s, err := ln.Accept()
+		if err != nil {
+			b.Fatal(err)
+		}
+		go func() {
+			defer s.Close()
+			piece := make([]byte, 64<<10)
+			for range size / len(piece) {
+				if _, err := s.Write(piece); err != nil {
+					return
+				}
+			}
+		}()
+		start := time.Now()
+		buf := make([]byte, 64<<10)
+		for {
+			if _, err := c.Read(buf); err != nil {
+				return time.Since(start)
+			}
+		}
+	}
+	var bare, delayed time.Duration
+	for b.Loop() {
+		bare += move(false)
+		delayed += move(true) - delay
+	}
+	b.ReportMetric(float64(size)*float64(b.N)/bare.Seconds()/1e6, "bare-MB/s")
+	b.ReportMetric(float64(size)*float64(b.N)/delayed.Seconds()/1e6, "delayed-MB/s")
+	b.ReportMetric(float64(bare)/float64(delayed), "ratio")
+}
+
+// BenchmarkVirtualTime is what long faults cost a test in real time.
+func BenchmarkVirtualTime(b *testing.B) {
+	b.Run("a delay of twenty seconds", func(b *testing.B) {
+		for b.Loop() {
+			inBubble(b, func(t *testing.T) {
+				var inj faultconn.Injector
+				must(t, &inj, one(fault.Delay{For: 20 * time.Second}))
+				client, server := pipe(t, &inj)
+				go echo(server)
+				if _, d, err := call(client, "hello"); d != 20*time.Second || err != nil {
+					t.Errorf("took %v, %v", d, err)
+				}
+			})
+		}
+	})
+	b.Run("ten thousand connections for an hour", func(b *testing.B) {
+		for b.Loop() {
+			inBubble(b, func(t *testing.T) {
+				var inj faultconn.Injector
+				must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{
+					{Name: "slow", Chance: 0.3, Fault: fault.Delay{For: time.Second, Jitter: time.Second}},
+					{Name: "outage", When: faultconn.When{After: 58 * time.Minute, Before: 59 * time.Minute}, Fault: fault.Blackout{}},
+				}})
+				var all sync.WaitGroup
+				for range 10_000 {
+					client, server := pipe(t, &inj)
+					all.Go(func() { echo(server) })
+					all.Go(func() {
+						for {
+							if _, _, err := call(client, "x"); err != nil {
+								return
+							}
+							time.Sleep(6 * time.Minute)
+						}
+					})
+				}
+				start := time.Now()
+				all.Wait()
+				if d := time.Since(start); d < 58*time.Minute {
+					t.Errorf("over after %v", d)
+				}
+			})
+		}
+	})
+}
+
+// inBubble runs f as a test of its own under testing/synctest.
+func inBubble(b *testing.B, f func(t *testing.T)) {
+	ok := testing.RunTests(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{
+		Name: b.Name(), F: func(t *testing.T) { synctest.Test(t, f) },
+	}})
+	if !ok {
+		b.Fail()
+	}
 }

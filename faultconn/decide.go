@@ -24,7 +24,7 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 	// First find how far no rule begins or ends, then ask about that stretch:
 	// a fault must not be shown bytes that are another decision's.
 	n := len(data)
-	var ready []*stake
+	ready := v.ready[:0]
 	for _, s := range v.rules {
 		if ask, _ := s.asks(k); !ask || !s.elapsed(v, now) {
 			continue
@@ -35,6 +35,7 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 			ready = append(ready, s)
 		}
 	}
+	v.ready = ready // for the next time
 	d := verdict{n: n}
 	changed := false // some rule has changed the data: their length is settled
 	for _, s := range ready {
@@ -120,7 +121,7 @@ func (s *stake) reach(v *view, k OpKind, data []byte) (bool, int) {
 	}
 	draws := &s.bytes[dir]
 	if draws.rand == nil {
-		draws.start(s.When.From, s.total/100, v.words(s, forBytes, uint64(dir))...)
+		draws.start(s.When.From, s.total/100, v.words(s, forBytes, k, 0, 0))
 	}
 	struck, following := draws.from(off)
 	if struck > off {
@@ -200,21 +201,21 @@ func (s *stake) number() int {
 	return s.connSeen - 1
 }
 
-// words seed a draw: whatever it may depend on, and nothing else.
-func (v *view) words(s *stake, words ...uint64) []uint64 {
-	return append([]uint64{v.seed, s.id, v.id.hash, uint64(v.id.number)}, words...)
+// words seed a draw: whatever it may depend on, and nothing else. The kind is
+// "" where all kinds of operation share a draw.
+func (v *view) words(s *stake, purpose uint64, k OpKind, unit, offset int64) [8]uint64 {
+	return [8]uint64{v.seed, s.id, v.id.hash, uint64(v.id.number), purpose, hash(string(k)), uint64(unit), uint64(offset)}
 }
 
 func (v *view) draw(s *stake, u *unit, k OpKind) float64 {
 	if s.Scope == PerByte {
 		// That this byte is struck has been drawn; by what has not.
-		return s.total * s.source.at(v.words(s, forChoice, uint64(direction(k)), uint64(u.id))...).Float64()
+		return s.total * s.source.at(v.words(s, forChoice, k, u.id, 0)).Float64()
 	}
-	words := v.words(s, forChoice, uint64(u.id))
-	if s.Scope == PerOperation || k == OpClock {
-		words = append(words, hash(string(k)))
+	if s.Scope != PerOperation && k != OpClock {
+		k = ""
 	}
-	return 100 * s.source.at(words...).Float64()
+	return 100 * s.source.at(v.words(s, forChoice, k, u.id, 0)).Float64()
 }
 
 func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
@@ -224,6 +225,6 @@ func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
 		Kind: k, Point: v.id.point, Conn: v.id.number, Addr: v.id.peer, Server: v.id.server,
 		Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
 		Elapsed: now.Sub(v.start), Data: data,
-		Rand: s.source.at(v.words(s, forInject, hash(string(k)), uint64(v.offset[dir]))...),
+		Rand: s.source.at(v.words(s, forInject, k, 0, v.offset[dir])),
 	}
 }

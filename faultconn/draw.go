@@ -14,23 +14,35 @@ const (
 )
 
 // source gives random numbers that are a function of the words it is seeded
-// with and of nothing else: not of goroutines, read sizes or earlier draws.
+// with and of nothing else: not of goroutines, read sizes or earlier draws. It
+// is seeded when the first number is asked for, because few faults ask.
 type source struct {
-	pcg  rand.PCG
-	rand *rand.Rand
+	pcg    rand.PCG
+	rand   *rand.Rand
+	words  [8]uint64
+	seeded bool
 }
 
-func (s *source) at(words ...uint64) *rand.Rand {
-	var a, b uint64 = 0x9e3779b97f4a7c15, 0xd1b54a32d192ed03
-	for _, w := range words {
-		a = scramble(a ^ w)
-		b = scramble(b + w)
-	}
-	s.pcg.Seed(a, b)
+func (s *source) at(words [8]uint64) *rand.Rand {
+	s.words, s.seeded = words, false
 	if s.rand == nil {
-		s.rand = rand.New(&s.pcg)
+		s.rand = rand.New(s)
 	}
 	return s.rand
+}
+
+// Uint64 implements rand.Source.
+func (s *source) Uint64() uint64 {
+	if !s.seeded {
+		var a, b uint64 = 0x9e3779b97f4a7c15, 0xd1b54a32d192ed03
+		for _, w := range s.words {
+			a = scramble(a ^ w)
+			b = scramble(b + w)
+		}
+		s.pcg.Seed(a, b)
+		s.seeded = true
+	}
+	return s.pcg.Uint64()
 }
 
 // scramble is the finaliser of splitmix64: neighbouring words come out
@@ -61,8 +73,8 @@ type byteDraws struct {
 	next, following int64
 }
 
-func (b *byteDraws) start(from int64, chance float64, words ...uint64) {
-	b.at(words...)
+func (b *byteDraws) start(from int64, chance float64, words [8]uint64) {
+	b.at(words)
 	b.chance = chance
 	b.next = from + b.gap()
 	b.following = b.next + 1 + b.gap()

@@ -61,7 +61,7 @@ func Example() {
 // it the same fate every time.
 func Example_mix() {
 	inj := faultconn.Injector{OnEvent: func(e faultconn.Event) { fmt.Println(e) }}
-	plan := faultconn.Plan{Seed: 6, Rules: []faultconn.Rule{{
+	plan := faultconn.Plan{Seed: 1, Rules: []faultconn.Rule{{
 		Name: "bad day",
 		Mix: []faultconn.Share{
 			{Percent: 30, Fault: fault.Delay{For: time.Millisecond}},
@@ -90,14 +90,12 @@ func Example_mix() {
 		_, err = conn.Read(make([]byte, 1))
 	}
 	// Output:
-	// bad day: garbage on db 1, read at byte 0 of exchange 1 (seed 6)
-	// bad day: delay on db 1, read at byte 3 of exchange 4, 1ms (seed 6)
-	// bad day: delay on db 1, read at byte 5 of exchange 6, 1ms (seed 6)
-	// bad day: garbage on db 1, read at byte 12 of exchange 13 (seed 6)
-	// bad day: delay on db 1, read at byte 13 of exchange 14, 1ms (seed 6)
-	// bad day: garbage on db 1, read at byte 14 of exchange 15 (seed 6)
-	// bad day: delay on db 1, read at byte 15 of exchange 16, 1ms (seed 6)
-	// bad day: abort on db 1, read at byte 18 of exchange 19 (seed 6)
+	// bad day: delay on db 1, read at byte 1 of exchange 2, 1ms (seed 1)
+	// bad day: garbage on db 1, read at byte 2 of exchange 3 (seed 1)
+	// bad day: garbage on db 1, read at byte 3 of exchange 4 (seed 1)
+	// bad day: delay on db 1, read at byte 4 of exchange 5, 1ms (seed 1)
+	// bad day: delay on db 1, read at byte 5 of exchange 6, 1ms (seed 1)
+	// bad day: abort on db 1, read at byte 7 of exchange 8 (seed 1)
 }
 
 // A plan file is read against a catalogue. Mistakes are told, not ignored.

@@ -36,23 +36,27 @@ type point struct {
 // which names the rule and the field, nothing changes. The zero Plan takes all
 // faults off.
 func (i *Injector) SetPlan(p Plan) error {
+	_, err := i.set(p)
+	return err
+}
+
+// set is SetPlan that returns what was in force before.
+func (i *Injector) set(p Plan) (before *compiled, err error) {
 	if err := p.Validate(); err != nil {
-		return err
+		return nil, err
 	}
-	var next *compiled
-	if len(p.Rules) > 0 {
-		next = compile(p)
+	if len(p.Rules) == 0 {
+		return i.use(nil), nil
 	}
-	i.use(next)
-	return nil
+	return i.use(compile(p)), nil
 }
 
 // With is SetPlan for a while: undo puts the plan before in force again, with
 // the counts of its rules and its clock as if they had gone on. Calls may be
 // nested; undo them in the reverse order.
 func (i *Injector) With(p Plan) (undo func(), err error) {
-	before := i.plan.Load()
-	if err := i.SetPlan(p); err != nil {
+	before, err := i.set(p)
+	if err != nil {
 		return nil, err
 	}
 	return func() {
@@ -66,21 +70,22 @@ func (i *Injector) With(p Plan) (undo func(), err error) {
 	}, nil
 }
 
-// use puts a plan in force.
-func (i *Injector) use(next *compiled) {
+// use puts a plan in force and returns the one before.
+func (i *Injector) use(next *compiled) (before *compiled) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	last := i.plan.Swap(next)
+	before = i.plan.Swap(next)
 	for c := range i.conns {
 		c.adopt()
 	}
-	if last != nil {
-		close(last.changed)
+	if before != nil {
+		close(before.changed)
 	}
 	for _, c := range i.lost {
 		_ = c.Close()
 	}
 	i.lost = nil
+	return before
 }
 
 // Plan returns the plan in force.

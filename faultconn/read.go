@@ -95,8 +95,8 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 			if n == 0 && err == nil {
 				return 0, nil
 			}
-			if err := c.arrived(b[:n], err); err != nil {
-				return 0, err
+			if n, err = c.take(b[:n], err); n > 0 || err != nil {
+				return n, err
 			}
 			continue
 		}
@@ -124,6 +124,31 @@ func (c *conn) arrived(data []byte, err error) error {
 	return nil
 }
 
+// take is arrived for the usual case, in which the rules have nothing to say:
+// what they let pass is returned where it is, in the caller's buffer. Nothing is
+// kept from before.
+func (c *conn) take(b []byte, err error) (int, error) {
+	if len(b) == 0 {
+		return 0, c.arrived(nil, err)
+	}
+	n := len(b)
+	if v := c.view(); v != nil {
+		d := v.decide(OpRead, b)
+		c.inj.emit(d.events)
+		if !d.effect.nothing() {
+			_ = c.arrived(b, err) // no error alone
+			c.apply(v, OpRead, d)
+			return 0, nil
+		}
+		n = d.n
+		v.advance(OpRead, b[:n])
+	}
+	if n < len(b) || err == io.EOF {
+		_ = c.arrived(b[n:], err)
+	}
+	return n, nil
+}
+
 // judge decides upon the front of what has arrived. A wait is left to release.
 func (c *conn) judge() {
 	h := &c.in
@@ -141,6 +166,12 @@ func (c *conn) judge() {
 	}
 	d := v.decide(kind, h.fresh)
 	c.inj.emit(d.events)
+	c.apply(v, kind, d)
+}
+
+// apply puts what a verdict is about on hold.
+func (c *conn) apply(v *view, kind OpKind, d verdict) {
+	h := &c.in
 	e := d.effect
 	if kind == OpPeerClose && e.Discard {
 		e.Discard, e.Hang = false, true // a lost FIN: nothing more comes

@@ -29,6 +29,7 @@ type view struct {
 	answered bool // the exchange has seen some of its reply
 	timers   []*time.Timer
 	stopped  bool
+	ready    []*stake // scratch of decide
 }
 
 // stake is what one rule knows of one connection.
