@@ -158,7 +158,7 @@ func TestCloseWakesEveryone(t *testing.T) {
 // Ten thousand connections that say something every five minutes, for an hour.
 func TestTenThousandConns(t *testing.T) {
 	conns := 10_000
-	if testing.Short() {
+	if testing.Short() || underRace {
 		conns = 1000
 	}
 	start := time.Now()
