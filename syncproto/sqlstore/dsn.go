@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -27,8 +28,17 @@ import (
 // is no :memory: database here, since each connection would have its own:
 // [syncproto.Memory] is the store for that.
 //
-// Wrap the connector to guard or to break the connections to the database.
+// Wrap the connector to limit the statements of a database; see [DialConnector]
+// for its connections.
 func Connector(dsn string) (driver.Connector, Dialect, error) {
+	return DialConnector(dsn, nil)
+}
+
+// DialConnector is like [Connector], with connections to the database's server
+// made by dial: to limit their time, to count them, or to break them in a test.
+// A nil dial is that of the driver. SQLite has no connections, and leaves dial
+// alone.
+func DialConnector(dsn string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) (driver.Connector, Dialect, error) {
 	scheme, rest, _ := strings.Cut(dsn, ":")
 	switch scheme {
 	case "sqlite":
@@ -38,10 +48,10 @@ func Connector(dsn string) (driver.Connector, Dialect, error) {
 		}
 		return sqliteConnector(name), SQLite, nil
 	case "postgres", "postgresql":
-		c, err := postgresConnector(dsn)
+		c, err := postgresConnector(dsn, dial)
 		return c, PostgreSQL, err
 	case "mysql":
-		c, err := mysqlConnector(rest)
+		c, err := mysqlConnector(rest, dial)
 		return c, MySQL, err
 	}
 	return nil, 0, fmt.Errorf("sqlstore: DSN begins with %q: want sqlite:FILE, postgres://HOST/DATABASE or mysql://HOST/DATABASE", scheme)

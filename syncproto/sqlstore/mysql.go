@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -55,7 +56,7 @@ func mysqlDialect() *dialect {
 
 // mysqlConnector takes what follows "mysql:" in a DSN: a URL, or the driver's
 // own form.
-func mysqlConnector(rest string) (driver.Connector, error) {
+func mysqlConnector(rest string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) (driver.Connector, error) {
 	native, err := mysqlNative(rest)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: DSN: %w", err)
@@ -64,6 +65,7 @@ func mysqlConnector(rest string) (driver.Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: DSN: %w", err)
 	}
+	config.DialFunc = dial
 	// Otherwise each statement is prepared, run and closed: three round trips.
 	config.InterpolateParams = true
 	config.Logger = new(mysql.NopLogger) // what it would print comes back as an error

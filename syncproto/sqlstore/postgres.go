@@ -38,13 +38,16 @@ func postgresDialect() *dialect {
 }
 
 // postgresConnector takes the whole DSN: it is the driver's own.
-func postgresConnector(dsn string) (driver.Connector, error) {
+func postgresConnector(dsn string, dial pgconn.DialFunc) (driver.Connector, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: DSN: %w", err)
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "appsync"
+	}
+	if dial != nil {
+		config.DialFunc = dial
 	}
 	return stdlib.GetConnector(*config), nil
 }

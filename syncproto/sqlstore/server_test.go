@@ -71,6 +71,7 @@ func testServer(t *testing.T, db *testserver.Server, dsn string) {
 	})
 	t.Run("restart", func(t *testing.T) { testRestart(t, dsn) })
 	t.Run("frozen", func(t *testing.T) { testFrozen(t, db, fresh(t)) })
+	t.Run("broken", func(t *testing.T) { testBroken(t, dsn) })
 	t.Run("quota", func(t *testing.T) {
 		testQuota(t, &pair{stores: [2]*Store{fresh(t), open(t, dsn)}})
 	})
