@@ -72,4 +72,3 @@ func Example_limiterAsSignal() {
 	fmt.Print(w.Body)
 	// Output: served, load 0
 }
-
