@@ -37,4 +37,19 @@
 // protocol refuses: clients take them for what they are, so that what is tested
 // is the application's way of dealing with an overloaded backend, and not its
 // way of dealing with garbage.
+//
+// # In plans
+//
+// [On] narrows any fault down to chosen messages and to a place in them;
+// [Reply] refuses chosen requests as the server would. Both are faults of a
+// faultconn.Rule, and [Catalogue] brings them to plan files:
+//
+//	{"rules": [
+//	  {"name": "cut", "fault": {"kind": "on", "protocol": "http", "at": "body",
+//	    "messages": {"commands": ["200"], "every": 3}, "fault": {"kind": "reset"}}},
+//	  {"name": "full", "fault": {"kind": "reply", "protocol": "mysql",
+//	    "error": "too-many-connections", "messages": {"chance": 0.1}}}
+//	]}
+//
+// [Custom] makes a conversation of a protocol of your own.
 package framing

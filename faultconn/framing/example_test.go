@@ -3,6 +3,8 @@ package framing_test
 import (
 	"fmt"
 
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
 	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
@@ -38,4 +40,35 @@ func ExampleMySQLError() {
 	// Output:
 	// "\x17\x00\x00\x00\xff\x10\x04Too many connections"
 	// ERR
+}
+
+// The second of the connections that ask for it is told that the database is
+// full, in PostgreSQL's own words.
+func ExampleReply() {
+	plan := faultconn.Plan{Seed: 7, Rules: []faultconn.Rule{{
+		Name: "full",
+		Fault: &framing.Reply{
+			Protocol: "postgres",
+			Error:    "too-many-connections",
+			Messages: framing.Messages{Skip: 1, First: 1},
+		},
+	}}}
+	fmt.Println(plan)
+	// Output:
+	// {"seed":7,"rules":[{"name":"full","fault":{"kind":"reply","protocol":"postgres","messages":{"skip":1,"first":1},"error":"too-many-connections"}}]}
+}
+
+// Every third reply breaks off in the middle of its body.
+func ExampleOn() {
+	plan := faultconn.Plan{Rules: []faultconn.Rule{{
+		Fault: &framing.On{
+			Protocol: "http",
+			Messages: framing.Messages{Commands: []string{"200"}, Every: 3},
+			At:       "body",
+			Byte:     512,
+			Fault:    fault.Reset{},
+		},
+	}}}
+	fmt.Println(plan.Validate())
+	// Output: <nil>
 }

@@ -1,0 +1,320 @@
+package framing_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
+	"github.com/brownout-go/brownout/faultconn/memnet"
+)
+
+// site serves over memory, and counts the requests that reach it. The client
+// keeps its connections, and dials through the injector.
+type site struct {
+	client *http.Client
+	inj    *faultconn.Injector
+	events []faultconn.Event
+	got    []string
+}
+
+func serve(t *testing.T, rules ...faultconn.Rule) *site {
+	t.Helper()
+	n := &memnet.Network{}
+	l, err := n.Listen("tcp", "web:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{inj: &faultconn.Injector{}}
+	s.inj.OnEvent = func(e faultconn.Event) { s.events = append(s.events, e) }
+	if err := s.inj.SetPlan(faultconn.Plan{Seed: 1, Rules: rules}); err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.got = append(s.got, r.Method+" "+r.URL.Path+" "+string(body))
+		w.Header().Set("Content-Length", "5000") // no chunks
+		io.WriteString(w, strings.Repeat("x", 5000))
+	})}
+	go srv.Serve(l)
+	tr := &http.Transport{DialContext: s.inj.Dialer("web", n.DialContext)}
+	s.client = &http.Client{Transport: tr}
+	t.Cleanup(func() {
+		tr.CloseIdleConnections()
+		srv.Close()
+		n.Close()
+	})
+	return s
+}
+
+func (s *site) do(method, path, body string) (status int, n int, err error) {
+	req, err := http.NewRequest(method, "http://web"+path, strings.NewReader(body))
+	if err != nil {
+		return 0, 0, err
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, len(b), err
+}
+
+func on(f *framing.On) faultconn.Rule      { return faultconn.Rule{Name: "on", Fault: f} }
+func says(f *framing.Reply) faultconn.Rule { return faultconn.Rule{Name: "reply", Fault: f} }
+
+func TestOnCutsBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, on(&framing.On{
+			Protocol: "http", Messages: framing.Messages{Number: 2}, At: "body", Byte: 1234, Fault: fault.Reset{},
+		}))
+		if status, n, err := s.do("GET", "/1", ""); status != 200 || n != 5000 || err != nil {
+			t.Fatalf("first: %d, %d bytes, %v", status, n, err)
+		}
+		status, n, err := s.do("GET", "/2", "")
+		if status != 200 || n != 1234 || !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatalf("second: %d, %d bytes, %v; want 200, 1234 bytes, a reset", status, n, err)
+		}
+		if status, n, err := s.do("GET", "/3", ""); status != 200 || n != 5000 || err != nil {
+			t.Fatalf("on a new connection: %d, %d bytes, %v", status, n, err)
+		}
+	})
+}
+
+func TestOnCutsHead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, on(&framing.On{
+			Protocol: "http", Messages: framing.Messages{First: 1}, Byte: 20, Fault: fault.Reset{},
+		}))
+		if _, _, err := s.do("GET", "/1", ""); err == nil || !strings.Contains(err.Error(), `malformed MIME header: missing colon: "Con"`) {
+			t.Fatalf("%v, want a head that breaks off after 20 bytes", err)
+		}
+		if status, _, err := s.do("GET", "/2", ""); status != 200 || err != nil {
+			t.Fatalf("after it: %d, %v", status, err)
+		}
+	})
+}
+
+func TestOnDelaysCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, on(&framing.On{
+			Protocol: "http", Messages: framing.Messages{Requests: true, Commands: []string{"PUT"}},
+			Fault: fault.Delay{For: 20 * time.Second},
+		}))
+		for _, c := range []struct {
+			method string
+			want   time.Duration
+		}{{"GET", 0}, {"PUT", 20 * time.Second}, {"POST", 0}, {"PUT", 20 * time.Second}} {
+			start := time.Now()
+			if status, _, err := s.do(c.method, "/", "body"); status != 200 || err != nil {
+				t.Fatalf("%s: %d, %v", c.method, status, err)
+			}
+			if took := time.Since(start); took != c.want {
+				t.Errorf("%s took %v, want %v", c.method, took, c.want)
+			}
+		}
+		if n := s.inj.Hits("on"); n != 2 || len(s.events) != 2 {
+			t.Errorf("%d hits, %d events, want 2", n, len(s.events))
+		}
+	})
+}
+
+// The refused request has no effect, not even with a body, and the others have.
+func TestReplyHTTP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, says(&framing.Reply{
+			Protocol: "http", Messages: framing.Messages{Commands: []string{"POST"}, Every: 2}, RetryAfter: 90 * time.Second,
+		}))
+		long := strings.Repeat("b", 100_000)
+		var got []int
+		for range 2 {
+			for _, c := range [][2]string{{"GET", ""}, {"POST", "short"}, {"POST", long}, {"GET", ""}} {
+				status, _, err := s.do(c[0], "/", c[1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, status)
+			}
+		}
+		if want := []int{200, 200, 503, 200, 200, 200, 503, 200}; !reflect.DeepEqual(got, want) {
+			t.Errorf("statuses %v, want %v", got, want)
+		}
+		for _, g := range s.got {
+			if strings.Contains(g, "bbb") {
+				t.Error("a refused request has reached the handler")
+			}
+		}
+		if len(s.got) != 6 {
+			t.Errorf("the handler saw %q", s.got)
+		}
+	})
+}
+
+func TestReplyRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, says(&framing.Reply{Protocol: "http", Error: "429", RetryAfter: 1500 * time.Millisecond}))
+		res, err := s.client.Get("http://web/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 429 || res.Header.Get("Retry-After") != "2" {
+			t.Errorf("%v", res)
+		}
+	})
+}
+
+// speak runs a script of lines against a server that knows one answer to each
+// command, through a plan, and returns what came back.
+func speak(t *testing.T, plan faultconn.Plan, greeting string, answers map[string]string, write string) (string, []string) {
+	t.Helper()
+	var inj faultconn.Injector
+	if err := inj.SetPlan(plan); err != nil {
+		t.Fatal(err)
+	}
+	a, b := memnet.Pipe()
+	c := inj.Conn("server", a)
+	var seen []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer b.Close()
+		io.WriteString(b, greeting)
+		r := bufio.NewReader(b)
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			line = strings.TrimSpace(line)
+			seen = append(seen, line)
+			io.WriteString(b, answers[line])
+		}
+	}()
+	if _, err := io.WriteString(c, write); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	c.(interface{ CloseWrite() error }).CloseWrite()
+	got, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	<-done
+	return string(got), seen
+}
+
+// In a pipeline only the chosen one is refused, and the replies stay in order.
+func TestReplyPipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := faultconn.Plan{Rules: []faultconn.Rule{says(&framing.Reply{
+			Protocol: "memcached", Messages: framing.Messages{Commands: []string{"get"}, Skip: 1, First: 1},
+		})}}
+		got, seen := speak(t, plan, "", map[string]string{
+			"get a": "VALUE a 0 1\r\n1\r\nEND\r\n", "get b": "VALUE b 0 1\r\n2\r\nEND\r\n", "get c": "END\r\n",
+			"version": "VERSION 1.6\r\n", "delete x": "DELETED\r\n",
+		}, "get a\r\ndelete x noreply\r\nget b\r\nget c\r\ndelete x\r\n")
+		want := "VALUE a 0 1\r\n1\r\nEND\r\nSERVER_ERROR out of memory storing object\r\nEND\r\nDELETED\r\n"
+		if got != want {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+		if fmt.Sprint(seen) != "[get a delete x noreply version get c delete x]" {
+			t.Errorf("the server saw %q", seen)
+		}
+	})
+}
+
+func TestReplyGreeting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := faultconn.Plan{Rules: []faultconn.Rule{says(&framing.Reply{Protocol: "smtp", Error: "421-greeting"})}}
+		got, _ := speak(t, plan, "220 hello\r\n", nil, "")
+		if got != "421 4.3.2 Too many connections, try again later\r\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// After an error that ends the connection comes the end, on either side.
+func TestReplyFatal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := faultconn.Plan{Rules: []faultconn.Rule{says(&framing.Reply{
+			Protocol: "redis", Error: "too-many-connections", Messages: framing.Messages{Commands: []string{"INFO"}},
+		})}}
+		got, seen := speak(t, plan, "", map[string]string{"PING": "+PONG\r\n", "ECHO hi": "+hi\r\n", "*1": "", "$4": ""}, "ECHO hi\r\nINFO\r\nECHO hi\r\n")
+		if got != "+hi\r\n-ERR max number of clients reached\r\n" {
+			t.Errorf("got %q, server saw %q", got, seen)
+		}
+	})
+}
+
+// A plan with these faults goes to JSON and back.
+func TestPlanFile(t *testing.T) {
+	plan := faultconn.Plan{Seed: 3, Rules: []faultconn.Rule{
+		{Name: "cut", Fault: &framing.On{
+			Protocol: "mysql", Messages: framing.Messages{Commands: []string{"ERR"}, Chance: 0.5}, At: "body", Byte: 3,
+			Fault: fault.Delay{For: time.Second},
+		}},
+		{Name: "full", Fault: &framing.Reply{Protocol: "postgres", Error: "too-many-connections", Messages: framing.Messages{First: 2}}},
+	}}
+	catalogue := append(fault.Catalogue(), framing.Catalogue()...)
+	back, err := catalogue.Parse([]byte(plan.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(plan, back) {
+		t.Errorf("%v\nbecame %v", plan, back)
+	}
+	for text, want := range map[string]string{
+		`{"kind": "on", "protocol": "gopher", "fault": {"kind": "reset"}}`:            `protocol "gopher"`,
+		`{"kind": "on", "protocol": "http"}`:                                          `fault: missing`,
+		`{"kind": "on", "protocol": "http", "at": "tail", "fault": {"kind":"reset"}}`: `at "tail"`,
+		`{"kind": "on", "protocol": "http", "fault": {"kind":"fail","with":"x"}}`:     `fault fail: with "x"`,
+		`{"kind": "reply", "protocol": "http", "error": "418"}`:                       `error "418"`,
+		`{"kind": "reply", "protocol": "lines"}`:                                      `protocol "lines"`,
+		`{"kind": "reply", "protocol": "redis", "retryAfter": "1s"}`:                  `retryAfter 1s`,
+		`{"kind": "reply", "protocol": "redis", "messages": {"chance": 2}}`:           `messages.chance 2`,
+	} {
+		_, err := catalogue.Parse([]byte(`{"rules":[{"fault":` + text + `}]}`))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// A protocol of one's own: four digits of length, and a word.
+type digits struct{}
+
+func (digits) Scan(b []byte) (framing.Step, error) {
+	if len(b) < 4 {
+		return framing.Step{}, nil
+	}
+	n := 0
+	if _, err := fmt.Sscanf(string(b[:4]), "%04d", &n); err != nil {
+		return framing.Step{}, err
+	}
+	return framing.Step{Head: 4, Body: int64(n), Command: "word"}, nil
+}
+
+func TestCustom(t *testing.T) {
+	for _, n := range []int{1, 3, 100} {
+		c := framing.Custom(digits{}, digits{})
+		if got := sprint(collect(t, c.Requests, []byte("0005hello0000"), n)); got != "[word/4+5 word/4+0]" {
+			t.Errorf("cut to %d: %s", n, got)
+		}
+		if got := sprint(collect(t, c.Replies, []byte("nope"), 100)); got != "[raw/4]" {
+			t.Error(got)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package framing
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/brownout-go/brownout/faultconn"
+)
+
+// On narrows a fault down to chosen messages, and to a place in them: the
+// second GET, each COM_QUERY, a reply in the middle of its body.
+//
+//	faultconn.Rule{Fault: &framing.On{
+//		Protocol: "http",
+//		Messages: framing.Messages{Commands: []string{"200"}, Number: 2},
+//		At:       "body",
+//		Byte:     1000,
+//		Fault:    fault.Reset{},
+//	}}
+//
+// It has to see every byte of a connection from the beginning, or from a moment
+// between two messages. So give its rule no Chance, Mix, When or Scope of its
+// own: Messages says which and how often. A connection of which it has missed a
+// byte is left alone from there on.
+//
+// A message is recognised by its command; if that comes in pieces, what has
+// passed before is not struck. The Event of a hit gives the place at which the
+// operation begins, with one Event for an exchange. A value belongs in one
+// rule of one injector, as a pointer: it keeps what it has seen of each
+// connection until that is closed.
+type On struct {
+	// Protocol is "http", "memcached", "redis", "mysql", "postgres", "smtp",
+	// "ldap" or "lines".
+	Protocol string
+	Messages Messages
+	// At is the part of the message the fault begins in: "head", its first
+	// byte, or "body", the first one behind the head. "" is "head".
+	At string
+	// Byte is how many bytes of that part pass first. A message that is
+	// shorter is not struck.
+	Byte int64
+	// Fault strikes from there to the end of the message. Its operation counts
+	// as chosen (see [faultconn.Op]), so a delay works on requests too.
+	Fault faultconn.Fault
+
+	followers followers
+}
+
+// Kind is "on".
+func (*On) Kind() string { return "on" }
+
+// Validate reports settings that make no sense.
+func (o *On) Validate() error {
+	switch {
+	case o.At != "" && o.At != "head" && o.At != "body":
+		return fmt.Errorf("at %q: must be head or body", o.At)
+	case o.Byte < 0:
+		return fmt.Errorf("byte %d: must not be negative", o.Byte)
+	case o.Fault == nil:
+		return fmt.Errorf("fault: missing")
+	}
+	if v, ok := o.Fault.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return fmt.Errorf("fault %s: %w", o.Fault.Kind(), err)
+		}
+	}
+	if err := validProtocol(o.Protocol); err != nil {
+		return err
+	}
+	return o.Messages.validate()
+}
+
+// Inject asks the fault about the bytes of a chosen message, and lets others
+// pass.
+func (o *On) Inject(op faultconn.Op) faultconn.Effect {
+	o.followers.mu.Lock()
+	defer o.followers.mu.Unlock()
+	wanted := replies
+	if o.Messages.Requests {
+		wanted = requests
+	}
+	w, side := o.followers.follow(op, o.Protocol, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
+		if side == wanted && o.Messages.fits(m.number, m.command) {
+			m.struck = o.Messages.strikes(o.followers.fit, r)
+			o.followers.fit++
+		}
+	})
+	if w == nil || side != wanted {
+		return faultconn.Effect{}
+	}
+	for i := range w.sides[side].spans {
+		m := &w.sides[side].spans[i]
+		at := o.place(m)
+		if !m.struck || at < 0 || m.end >= 0 && at >= m.end {
+			continue
+		}
+		if at >= op.Offset+int64(len(op.Data)) {
+			break
+		}
+		if at > op.Offset {
+			return faultconn.Effect{Bytes: int(at - op.Offset)}
+		}
+		if e := o.ask(op, m); !nothing(e) {
+			if e.Reset || e.Close {
+				delete(o.followers.conns, connection{op.Point, op.Conn})
+			}
+			return e
+		}
+	}
+	return faultconn.Effect{}
+}
+
+// place is the offset at which the fault begins; -1 if it is not known.
+func (o *On) place(m *reach) int64 {
+	if o.At != "body" {
+		if m.body >= 0 && m.start+o.Byte >= m.body {
+			return -1 // the head is shorter
+		}
+		return m.start + o.Byte
+	}
+	if m.body < 0 {
+		return -1
+	}
+	return m.body + o.Byte
+}
+
+func (o *On) ask(op faultconn.Op, m *reach) faultconn.Effect {
+	if m.asked < 0 {
+		m.asked = op.Offset
+	}
+	n := m.within(op)
+	whole := n == len(op.Data)
+	op.Data = op.Data[:n]
+	op.First = op.Offset == m.asked
+	op.Chosen = true
+	e := o.Fault.Inject(op)
+	if !nothing(e) && e.Bytes == 0 && e.Err == nil && !whole {
+		e.Bytes = n
+	}
+	return e
+}
+
+func nothing(e faultconn.Effect) bool {
+	return e.Err == nil && e == (faultconn.Effect{})
+}
