@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -72,22 +73,57 @@ func BenchmarkLoopback(b *testing.B) {
 				b.SetBytes(size)
 				b.ReportAllocs()
 				for b.Loop() {
-					r, err := http.NewRequest("GET", url, nil)
-					if err != nil {
-						b.Fatal(err)
-					}
-					res, err := transport.RoundTrip(r)
-					if err != nil {
-						b.Fatal(err)
-					}
-					n, err := io.Copy(io.Discard, res.Body)
-					res.Body.Close()
-					if n != size || err != nil {
-						b.Fatal(n, err)
-					}
+					fetch(b, transport, url, size)
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkRatio takes turns between the bare handler and a wrapped one, so that whatever else the machine
+// does hits both, and reports the ratio of the medians as x-bare.
+func BenchmarkRatio(b *testing.B) {
+	for _, size := range []int64{1 << 10, 1 << 20} {
+		payload := make([]byte, size)
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(payload) })
+		for _, s := range subjects[1:] {
+			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, s.name), func(b *testing.B) {
+				urls := [2]string{"http://" + serve(b, h), "http://" + serve(b, s.wrap(h))}
+				transport := &http.Transport{DisableCompression: true}
+				defer transport.CloseIdleConnections()
+				var took [2][]time.Duration
+				for i := 0; b.Loop(); i++ {
+					for j := range 2 {
+						which := (i + j) % 2
+						start := time.Now()
+						fetch(b, transport, urls[which], size)
+						took[which] = append(took[which], time.Since(start))
+					}
+				}
+				b.ReportMetric(float64(median(took[1]))/float64(median(took[0])), "x-bare")
+			})
+		}
+	}
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func fetch(b *testing.B, transport *http.Transport, url string, size int64) {
+	r, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, res.Body)
+	res.Body.Close()
+	if n != size || err != nil {
+		b.Fatal(n, err)
 	}
 }
 
