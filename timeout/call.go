@@ -77,11 +77,14 @@ func (c *call) settle(err error) error {
 	}
 	var e *Error
 	if err != nil && c.over(err) && (!errors.As(err, &e) || e.Backend != c.b.config.Name) { // else it is counted
-		deadline, _ := c.ctx.Deadline()
+		limit := c.limit
+		if deadline, ok := c.ctx.Deadline(); ok && c.cancel == nil { // it was the caller's
+			limit = deadline.Sub(c.start)
+		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = nil // says no more than the new error does
 		}
-		err = c.b.meet(c.b.fail(c.reason, deadline.Sub(c.start), time.Since(c.start), err))
+		err = c.b.meet(c.b.fail(c.reason, limit, time.Since(c.start), err))
 	}
 	if c.tell != nil {
 		c.tell(err)
