@@ -94,7 +94,8 @@ type Policy struct {
 //   - It has Flush, or Flush and Hijack, or these and ReadFrom (so that
 //     sendfile works), as far as what it wraps has them, and Unwrap, so that
 //     http.ResponseController reaches the rest. http.Pusher and
-//     http.CloseNotifier are not kept.
+//     http.CloseNotifier are not kept, and http.MaxBytesReader cannot make the
+//     server close the connection after a body that was too long.
 //   - Informational responses (1xx) and hijacked connections are left alone.
 //   - If the response has Access-Control-Allow-Origin, the names of the headers
 //     added are added to Access-Control-Expose-Headers: without that a script

@@ -36,9 +36,7 @@ func encode(key string, f form, v backoff.Value, now time.Time) (items, error) {
 	}
 	// Whole seconds in both items, or decode would not see that they belong
 	// together.
-	if over := v.Interval % time.Second; over > 0 {
-		v.Interval += min(time.Second-over, math.MaxInt64-v.Interval)
-	}
+	v.Interval = whole(v.Interval)
 	flags, _ := f.flags()
 	plain := &memcache.Item{Key: key, Value: f.write(v), Flags: flags, Expiration: expiration(v.Until, now)}
 	if said, err := f.read(plain.Value); err == nil && said == v {
@@ -50,6 +48,14 @@ func encode(key string, f form, v backoff.Value, now time.Time) (items, error) {
 	}
 	extra := &memcache.Item{Key: key + extraSuffix, Value: text, Expiration: plain.Expiration}
 	return items{plain: plain, extra: extra}, nil
+}
+
+// whole rounds up to whole seconds.
+func whole(d time.Duration) time.Duration {
+	if over := d % time.Second; over > 0 {
+		d += min(time.Second-over, math.MaxInt64-d)
+	}
+	return d
 }
 
 // expiration makes memcached forget a value for the tools that know no Until,
@@ -80,6 +86,7 @@ func decode(f form, plain, extra *memcache.Item, now time.Time) (backoff.Value, 
 	if err := w.UnmarshalJSON(extra.Value); err != nil {
 		return backoff.Value{}, fmt.Errorf("key %s: %w", extra.Key, err)
 	}
+	w.Interval = whole(w.Interval)
 	if !bytes.Equal(f.write(w), text) {
 		return v, nil // a tool that knows only the form has set another one
 	}
