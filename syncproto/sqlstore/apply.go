@@ -8,7 +8,7 @@ import (
 
 // Apply implements [syncproto.Replica].
 func (s *Store) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
-	err := s.transact(ctx, func(tx *tx) error {
+	err := s.transact(ctx, 1+len(ch.Records), func(tx *tx) error {
 		apps := make([]syncproto.App, len(ch.Records))
 		for i, r := range ch.Records {
 			apps[i] = r.App

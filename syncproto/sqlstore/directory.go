@@ -37,7 +37,7 @@ func (s *Store) Collections(ctx context.Context, user string) ([]syncproto.Usage
 
 // Purge implements [syncproto.Directory].
 func (s *Store) Purge(ctx context.Context, user string) error {
-	err := s.transact(ctx, func(tx *tx) error {
+	err := s.transact(ctx, maxGroup, func(tx *tx) error {
 		if err := s.lock(tx, user); err != nil {
 			return err
 		}

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// maxGroup bounds how many pieces of work share a transaction, and so how long
-// each waits for the others.
-const maxGroup = 64
+// maxGroup bounds how many records the pieces of work write that share a
+// transaction, and so how long each waits for the others. One alone may write
+// more.
+const maxGroup = 200
 
 // group runs transactions of a database that takes one writer at a time. Those
 // that arrive while one is being committed share the next one, so that many
@@ -31,6 +32,7 @@ type group struct {
 type job struct {
 	ctx   context.Context
 	f     func(*tx) error
+	rows  int // that f writes, about
 	since time.Time
 	done  chan struct{} // closed when finished
 
@@ -43,11 +45,11 @@ func newGroup(s *Store) *group {
 }
 
 // do runs f in a transaction.
-func (g *group) do(ctx context.Context, f func(*tx) error) error {
+func (g *group) do(ctx context.Context, rows int, f func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{ctx: ctx, f: f, since: time.Now(), done: make(chan struct{})}
+	j := &job{ctx: ctx, f: f, rows: rows, since: time.Now(), done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, j)
 	g.mu.Unlock()
@@ -80,10 +82,17 @@ func (g *group) leave(j *job) bool {
 	return false
 }
 
+// take takes the jobs that are next.
 func (g *group) take() []*job {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(g.waiting), maxGroup)
+	n, rows := 0, 0
+	for _, j := range g.waiting {
+		if rows += j.rows; n > 0 && rows > maxGroup {
+			break
+		}
+		n++
+	}
 	jobs := append([]*job(nil), g.waiting[:n]...)
 	g.waiting = append(g.waiting[:0], g.waiting[n:]...)
 	return jobs

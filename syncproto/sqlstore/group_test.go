@@ -112,7 +112,7 @@ func TestGroupPanic(t *testing.T) {
 						panics++
 					}
 				}()
-				err := s.transact(ctx, func(*tx) error { panic("a bug") })
+				err := s.transact(ctx, 1, func(*tx) error { panic("a bug") })
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -130,4 +130,18 @@ func TestGroupPanic(t *testing.T) {
 			t.Errorf("the next write: %v", err)
 		}
 	})
+}
+
+// TestGroupTakes: a transaction takes no more than its share, in the order of
+// coming, and anything that is larger alone.
+func TestGroupTakes(t *testing.T) {
+	g := newGroup(nil)
+	for _, rows := range []int{2, maxGroup - 2, 1, maxGroup + 1, 5, 5} {
+		g.waiting = append(g.waiting, &job{rows: rows})
+	}
+	for _, want := range []int{2, 1, 1, 2, 0} {
+		if got := len(g.take()); got != want {
+			t.Fatalf("took %d, want %d", got, want)
+		}
+	}
 }

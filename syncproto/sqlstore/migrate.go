@@ -31,7 +31,7 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.transact(ctx, func(tx *tx) (err error) {
+	return s.transact(ctx, maxGroup, func(tx *tx) (err error) {
 		if err := s.dialect.lockSchema(tx); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 func (s *Store) Secret(ctx context.Context) ([]byte, error) {
 	const name = "sessions"
 	var secret []byte
-	err := s.transact(ctx, func(tx *tx) error {
+	err := s.transact(ctx, 1, func(tx *tx) error {
 		fresh := make([]byte, 32)
 		rand.Read(fresh) // never fails
 		if err := tx.exec(s.queries.createSecret, name, fresh); err != nil {

@@ -283,7 +283,7 @@ func TestReadStreams(t *testing.T) {
 func TestIDsAreBounded(t *testing.T) {
 	s := open(t, file(t)+"?_pragma=synchronous(OFF)")
 	id := func(i int) string { return "id" + strings.Repeat("i", i%60) + string(rune('0'+i)) }
-	const n = 3 * syncproto.IDsKept
+	const n = 2*syncproto.IDsKept + 100
 	for i := range n {
 		if _, err := s.Write(t.Context(), apps, syncproto.Write{ID: id(i)}); err != nil {
 			t.Fatal(err)

@@ -43,10 +43,11 @@ func (t *tx) get(into []any, query string, args ...any) (bool, error) {
 
 // transact runs f in a transaction that writes, from the beginning again when
 // another one got in its way, until the context ends. It returns the error of f
-// as it is. Before f returns a [refusal] it must not have written anything.
-func (s *Store) transact(ctx context.Context, f func(*tx) error) error {
+// as it is. Before f returns a [refusal] it must not have written anything. Rows
+// is about how many rows f writes.
+func (s *Store) transact(ctx context.Context, rows int, f func(*tx) error) error {
 	if s.group != nil {
-		return s.group.do(ctx, f)
+		return s.group.do(ctx, rows, f)
 	}
 	err := s.insist(ctx, func() error { return s.once(ctx, ctx, f) })
 	var r refusal

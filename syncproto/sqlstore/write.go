@@ -15,9 +15,13 @@ func (s *Store) Write(ctx context.Context, key syncproto.Key, w syncproto.Write)
 	if w.Delete != nil {
 		w.Apps, w.IfUnmodifiedSince = nil, nil
 	}
+	rows := 1 + len(w.Apps)
+	if w.Delete != nil {
+		rows = maxGroup // as many as there are
+	}
 	for {
 		var res syncproto.Result
-		err := s.transact(ctx, func(tx *tx) (err error) {
+		err := s.transact(ctx, rows, func(tx *tx) (err error) {
 			res, err = s.write(tx, key, w)
 			return err
 		})
