@@ -47,6 +47,7 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 			continue
 		}
 		d.effect.Delay += e.Delay
+		d.effect.Copies += e.Copies
 		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
 			d.effect.Rate, d.rate = e.Rate, s.schedule(e, direction(k))
 		}
@@ -57,15 +58,15 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 			d.n = e.Bytes
 		}
 		if e.Replace || e.ends() {
-			delay, rate := d.effect.Delay, d.effect.Rate
+			was := d.effect
 			d.effect, changed = e, true
-			d.effect.Delay, d.effect.Rate = delay, rate
+			d.effect.Delay, d.effect.Rate, d.effect.Copies = was.Delay, was.Rate, was.Copies
 		}
 		if e.ends() {
 			break
 		}
 	}
-	if d.effect.Rate > 0 && !changed {
+	if d.effect.Rate > 0 && !changed && v.packet == 0 {
 		d.n = min(d.n, quantum(d.effect.Rate))
 	}
 	return d
@@ -224,7 +225,7 @@ func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
 	return Op{
 		Kind: k, Point: v.id.point, Conn: v.id.number, Addr: v.id.peer, Server: v.id.server,
 		Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
-		Elapsed: now.Sub(v.start), Data: data,
+		Elapsed: now.Sub(v.start), Data: data, Packet: v.packet,
 		Rand: s.source.at(v.words(s, forInject, k, 0, v.offset[dir])),
 	}
 }

@@ -2,7 +2,7 @@
 // way every time.
 //
 // It wraps what network code already passes around: a [net.Conn], a
-// [net.Listener] or a dial function. The wrapped ones behave like the bare
+// [net.Listener], a dial function or a [net.PacketConn]. The wrapped ones behave like the bare
 // ones until a plan says otherwise:
 //
 //	inj := &faultconn.Injector{OnEvent: func(e faultconn.Event) { log.Print(e) }}
@@ -75,7 +75,17 @@
 //     WriteTo, SyscallConn, SetLinger ...) the wrapper offers, and no more.
 //   - Bytes keep their order. No fault reorders a stream.
 //
+// # In tests
+//
+// Package faulttest puts a plan in force for one test, fails the test if a rule
+// has never struck, and tells the seed if it has failed. Package memnet is a
+// network in memory to run it all over. [Injector.Replay] repeats a run from the
+// log of its events.
+//
 // # Where a wrapped connection differs
+//
+// What each fault does to the contract of net.Conn is in the table of package
+// fault. Beyond that:
 //
 //   - With a plan, a Read returns at most up to the place where a rule has
 //     something to say, and a Write reaches the wrapped connection in several

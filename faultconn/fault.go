@@ -64,6 +64,9 @@ type Op struct {
 	// Data are the bytes that have arrived or are to be written, up to the next
 	// place where a rule begins or ends. Inject must not change or keep them.
 	Data []byte
+	// Packet is the size of the whole packet on a PacketConn, of which Data may
+	// be a part; 0 on a stream.
+	Packet int
 	// Rand is the source for this decision. Its values depend on the plan's
 	// seed, the rule, the connection and the place in the stream only.
 	Rand *rand.Rand
@@ -105,6 +108,9 @@ type Effect struct {
 	// that its own bytes were written.
 	Replace bool
 	With    string
+	// Copies is how many more times a packet is sent or received. Streams have
+	// no packets and ignore it.
+	Copies int
 	// Discard loses the data: a Read goes on waiting, a Write reports success
 	// and sends nothing, a CloseWrite or Close is not seen by the peer, an
 	// accepted connection is not returned by Accept. What is closed or accepted
@@ -124,7 +130,7 @@ type Effect struct {
 
 // nothing reports whether the effect lets the operation pass untouched.
 func (e Effect) nothing() bool {
-	return e.Err == nil && e.Delay <= 0 && e.Rate <= 0 && e.Bytes <= 0 &&
+	return e.Err == nil && e.Delay <= 0 && e.Rate <= 0 && e.Bytes <= 0 && e.Copies <= 0 &&
 		!e.Hang && !e.Replace && !e.Discard && !e.Reset && !e.Close
 }
 

@@ -30,6 +30,7 @@ type view struct {
 	timers   []*time.Timer
 	stopped  bool
 	ready    []*stake // scratch of decide
+	packet   int      // size of the packet at hand; 0 for streams
 }
 
 // stake is what one rule knows of one connection.

@@ -7,6 +7,6 @@ import "github.com/brownout-go/brownout/faultconn"
 func Catalogue() faultconn.Catalogue {
 	return faultconn.Catalogue{
 		Normal{}, Delay{}, Hang{}, Blackout{}, Abort{}, Garbage{}, Reset{}, Close{}, Refuse{}, Fail{},
-		Bandwidth{}, Slice{}, Loss{}, BlackHole{}, Corrupt{}, Duplicate{}, ShortWrite{},
+		Bandwidth{}, Slice{}, Loss{}, BlackHole{}, Corrupt{}, Duplicate{}, ShortWrite{}, MTU{},
 	}
 }

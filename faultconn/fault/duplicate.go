@@ -7,7 +7,8 @@ import (
 )
 
 // Duplicate repeats data, in both directions. TCP never does this; proxies that
-// retry, and programs that write again after an error, do.
+// retry, and programs that write again after an error, do. On a PacketConn it
+// repeats packets, which networks do all the time.
 type Duplicate struct {
 	Bytes int // how many bytes are repeated; 0 means what is read or written at once
 }
@@ -25,6 +26,9 @@ func (d Duplicate) Validate() error {
 func (d Duplicate) Inject(op faultconn.Op) faultconn.Effect {
 	if !op.First || len(op.Data) == 0 {
 		return faultconn.Effect{}
+	}
+	if op.Packet > 0 {
+		return faultconn.Effect{Copies: 1}
 	}
 	n := len(op.Data)
 	if d.Bytes > 0 {

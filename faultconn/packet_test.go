@@ -1,0 +1,154 @@
+package faultconn_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
+)
+
+// packets sends through one wrapped socket to another and returns what arrives,
+// up to a packet "end" that is sent to the bare socket.
+func packets(t *testing.T, p faultconn.Plan, send ...string) (got []string, events int) {
+	t.Helper()
+	a, b := udp(t), udp(t)
+	var inj faultconn.Injector
+	log := record(&inj)
+	must(t, &inj, p)
+	from := inj.PacketConn("a", a)
+	for _, s := range send {
+		if n, err := from.WriteTo([]byte(s), b.LocalAddr()); n != len(s) || err != nil {
+			t.Fatalf("sent %d of %d, %v", n, len(s), err)
+		}
+	}
+	if _, err := a.WriteTo([]byte("end"), b.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	return until(t, b, "end"), len(log())
+}
+
+// until receives packets up to the last.
+func until(t *testing.T, c net.PacketConn, last string) (got []string) {
+	t.Helper()
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		buf := make([]byte, 100)
+		n, _, err := c.ReadFrom(buf)
+		if err != nil {
+			t.Fatalf("after %q: %v", got, err)
+		}
+		if string(buf[:n]) == last {
+			return got
+		}
+		got = append(got, string(buf[:n]))
+	}
+}
+
+func udp(t *testing.T) net.PacketConn {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestPacketsOut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		rule faultconn.Rule
+		want int
+	}{
+		{"loss", faultconn.Rule{When: faultconn.When{First: 2}, Fault: fault.BlackHole{}}, 1},
+		{"duplication", faultconn.Rule{When: faultconn.When{First: 1}, Fault: fault.Duplicate{}}, 4},
+		{"mtu", faultconn.Rule{Fault: fault.MTU{Bytes: 3}}, 1},
+	} {
+		c.rule.Scope = faultconn.PerOperation
+		got, events := packets(t, faultconn.Plan{Rules: []faultconn.Rule{c.rule}}, "first", "second", "3rd")
+		if len(got) != c.want || events == 0 {
+			t.Errorf("%s: %q arrived with %d events", c.name, got, events)
+		}
+	}
+}
+
+// A packet that is changed stays one packet.
+func TestPacketCorruption(t *testing.T) {
+	got, _ := packets(t, faultconn.Plan{Rules: []faultconn.Rule{{
+		Scope: faultconn.PerByte, Chance: 1, Fault: fault.Corrupt{Bits: 8},
+	}}}, "\x00\xff\x00", "\x0f")
+	if len(got) != 2 || got[0] != "\xff\x00\xff" || got[1] != "\xf0" {
+		t.Errorf("arrived: %q", got)
+	}
+}
+
+// A delayed packet is overtaken by the next, on the way out and on the way in.
+func TestPacketsAreReordered(t *testing.T) {
+	plan := faultconn.Plan{Rules: []faultconn.Rule{{
+		Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpWrite, faultconn.OpRead}},
+		Scope:  faultconn.PerOperation, When: faultconn.When{First: 1}, Fault: fault.Delay{For: 50 * time.Millisecond},
+	}}}
+	a, b := udp(t), udp(t)
+	var inj faultconn.Injector
+	must(t, &inj, plan)
+	from := inj.PacketConn("a", a)
+	from.WriteTo([]byte("slow"), b.LocalAddr())
+	from.WriteTo([]byte("fast"), b.LocalAddr())
+	if got := until(t, b, "slow"); len(got) != 1 || got[0] != "fast" {
+		t.Errorf("out: before the slow one came %q", got)
+	}
+	must(t, &inj, plan)
+	to := inj.PacketConn("b", b)
+	a.WriteTo([]byte("slow"), b.LocalAddr())
+	a.WriteTo([]byte("fast"), b.LocalAddr())
+	if got := until(t, to, "slow"); len(got) != 1 || got[0] != "fast" {
+		t.Errorf("in: before the slow one came %q", got)
+	}
+}
+
+func TestPacketDeadlineAndClose(t *testing.T) {
+	a, b := udp(t), udp(t)
+	var inj faultconn.Injector
+	must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{
+		Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead, faultconn.OpWrite}}, Scope: faultconn.PerOperation,
+		Fault: fault.Delay{For: time.Hour},
+	}}})
+	to := inj.PacketConn("b", b)
+	a.WriteTo([]byte("held"), b.LocalAddr())
+	to.WriteTo([]byte("held"), a.LocalAddr())
+	to.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, _, err := to.ReadFrom(make([]byte, 9)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read: %v", err)
+	}
+	to.SetReadDeadline(time.Time{})
+	read := make(chan error)
+	go func() {
+		_, _, err := to.ReadFrom(make([]byte, 9))
+		read <- err
+	}()
+	if err := to.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-read; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("read after Close: %v", err)
+	}
+}
+
+func TestPacketFailure(t *testing.T) {
+	a := udp(t)
+	var inj faultconn.Injector
+	must(t, &inj, one(fault.Fail{With: "pipe"}))
+	_, err := inj.PacketConn("a", a).WriteTo([]byte("x"), a.LocalAddr())
+	errno(t, err, "write", syscall.EPIPE)
+}
+
+func TestPacketsPassWithoutPlan(t *testing.T) {
+	if got, _ := packets(t, faultconn.Plan{}, "one", "two"); len(got) != 2 {
+		t.Errorf("arrived: %q", got)
+	}
+}
