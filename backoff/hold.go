@@ -58,3 +58,50 @@ func deferrable(ctx context.Context) bool {
 	d, _ := ctx.Value(deferrableKey{}).(bool)
 	return d
 }
+
+// NotBefore returns when a request to an origin (as Key names it; by default
+// "https://example.org") may be sent: a time that has passed, or the zero time,
+// if it may now. Soft holds count for requests that are [Deferrable].
+func (t *Transport) NotBefore(origin string, deferrable bool) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.origins[origin]; o != nil {
+		until, _ := o.until(deferrable)
+		return until
+	}
+	return time.Time{}
+}
+
+// Restore makes the transport keep what an earlier one was told. Holds that
+// have passed are ignored, and so is any part of one beyond [MaxInterval] from
+// now.
+func (t *Transport) Restore(holds ...Hold) {
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range holds {
+		if h.NotBefore.After(now) {
+			t.origin(h.Origin, now).extend(earlier(h.NotBefore, now.Add(MaxInterval)), h.Soft)
+		}
+	}
+}
+
+// learn keeps what a response asked for.
+func (t *Transport) learn(key string, h Hint) {
+	soft, wait := h.Refused == 0, max(h.Refused, h.Ease)
+	if wait == 0 {
+		return
+	}
+	now := time.Now()
+	until := now.Add(times(wait, t.stretch()))
+	t.mu.Lock()
+	longer := t.origin(key, now).extend(until, soft)
+	t.mu.Unlock()
+	if !longer {
+		return
+	}
+	if t.Persist != nil {
+		t.Persist(Hold{Origin: key, NotBefore: until, Soft: soft})
+	}
+	t.emit(Event{Kind: Held, Origin: key, Wait: until.Sub(now)})
+}
