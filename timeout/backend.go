@@ -88,7 +88,7 @@ type Backend struct {
 	config BackendConfig // defaults filled in
 	slots  *bulkhead
 
-	inFlight  atomic.Int64
+	inFlight  gauge
 	abandoned atomic.Int64
 	calls     atomic.Uint64
 	met       [len(reasons)]atomic.Uint64
@@ -131,6 +131,10 @@ func NewBackend(c BackendConfig) (*Backend, error) {
 	return &Backend{config: c, slots: newBulkhead(c.Slots, c.Queue)}, nil
 }
 
+// Wait waits until no call is under way, abandoned ones included, and returns nil, or the error of ctx if
+// that ends first. It is for shutting down, when no new calls come.
+func (b *Backend) Wait(ctx context.Context) error { return b.inFlight.wait(ctx) }
+
 // BackendStats are counts of a [Backend].
 type BackendStats struct {
 	InFlight  int64             // calls that hold a slot now, abandoned ones included
@@ -143,7 +147,7 @@ type BackendStats struct {
 // Stats returns the counts as they are now. It may be called at any time.
 func (b *Backend) Stats() BackendStats {
 	s := BackendStats{
-		InFlight:  b.inFlight.Load(),
+		InFlight:  b.inFlight.load(),
 		Queued:    b.slots.queued.Load(),
 		Abandoned: b.abandoned.Load(),
 		Calls:     b.calls.Load(),

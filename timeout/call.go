@@ -51,7 +51,7 @@ func (b *Backend) admit(ctx context.Context) (*call, error) {
 		c.tell = tell
 	}
 	b.calls.Add(1)
-	b.inFlight.Add(1)
+	b.inFlight.add(1)
 	c.limit = b.afford(ctx, b.config.Call)
 	return c, nil
 }
@@ -105,6 +105,6 @@ func (c *call) over(err error) bool {
 
 // release gives the slot back.
 func (c *call) release() {
-	c.b.inFlight.Add(-1)
 	c.b.slots.free()
+	c.b.inFlight.add(-1)
 }

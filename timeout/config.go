@@ -100,7 +100,7 @@ type Limiter struct {
 	slots  *bulkhead // nil without Slots
 	cause  *Error    // of contexts of requests with the usual Total; immutable
 
-	inFlight  atomic.Int64
+	inFlight  gauge
 	abandoned atomic.Int64
 	timeouts  atomic.Uint64
 	refused   atomic.Uint64

@@ -62,7 +62,7 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			g.body = &body{ReadCloser: r.Body, g: g}
 			inner.Body = g.body
 		}
-		l.inFlight.Add(1)
+		l.inFlight.add(1)
 		if r.ProtoMajor == 1 {
 			g.inline(next, inner, cancel)
 		} else {
@@ -158,7 +158,6 @@ func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.Can
 			}
 			end := g.finish(panicking)
 			g.timer.Stop()
-			g.done(end)
 			cancel()
 			if end == expired || end == aborted {
 				if inner.MultipartForm != nil {
@@ -168,6 +167,7 @@ func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.Can
 					g.l.panicked(g.r, c.value, c.stack)
 				}
 			}
+			g.done(end)
 			returned <- c
 		}()
 		next.ServeHTTP(g, inner)
@@ -197,10 +197,10 @@ func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.Can
 
 // done keeps the books when a handler has returned.
 func (g *gate) done(end phase) {
-	g.l.inFlight.Add(-1)
 	if g.l.slots != nil {
 		g.l.slots.free()
 	}
+	defer g.l.inFlight.add(-1)
 	switch end {
 	case expired, aborted:
 		g.l.abandoned.Add(-1)
@@ -238,6 +238,12 @@ func (l *Limiter) panicked(r *http.Request, value any, stack []byte) {
 	logf("timeout: panic serving %v after its deadline: %v\n%s", r.RemoteAddr, value, stack)
 }
 
+// Wait waits until no handler is running, and returns nil, or the error of ctx if that ends first. It is for
+// shutting down: http.Server.Shutdown does not wait for HTTP/2 handlers whose requests have
+// been answered, nor for those of responses that were cut off. Call it after Shutdown, when no new
+// requests come.
+func (l *Limiter) Wait(ctx context.Context) error { return l.inFlight.wait(ctx) }
+
 // Stats are counts of a [Limiter].
 type Stats struct {
 	InFlight  int64  // handlers running now, abandoned ones included
@@ -252,7 +258,7 @@ type Stats struct {
 // Stats returns the counts as they are now. It may be called at any time.
 func (l *Limiter) Stats() Stats {
 	s := Stats{
-		InFlight:  l.inFlight.Load(),
+		InFlight:  l.inFlight.load(),
 		Abandoned: l.abandoned.Load(),
 		Timeouts:  l.timeouts.Load(),
 		Refused:   l.refused.Load(),

@@ -1,9 +1,13 @@
 package timeout_test
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +60,63 @@ func TestSlots(t *testing.T) {
 		synctest.Wait()
 		if res, _, took := s.get("/"); res.StatusCode != 503 || took != total {
 			s.Errorf("service did not return: %v after %v", res.Status, took)
+		}
+	})
+}
+
+// 10,000 requests whose backend hangs: ten calls are stuck, everyone else has a 503 within the queue wait and
+// 10 ms, and the last thousand take no more memory than the first.
+func TestHungBackendUnderManyRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 20 * time.Millisecond
+		b := backend(t, timeout.BackendConfig{Call: 100 * time.Millisecond, Slots: 10, Queue: 50, QueueWait: wait})
+		l := limiter(t, timeout.Config{})
+		h := l.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			return b.Do(r.Context(), func(context.Context) error { time.Sleep(time.Hour); return nil })
+		})
+		var wg sync.WaitGroup
+		var late, wrong atomic.Int64
+		thousand := func() uint64 {
+			for range 1000 {
+				wg.Go(func() {
+					start := time.Now()
+					w := httptest.NewRecorder()
+					h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+					if w.Code != 503 || w.Header().Get("Retry-After") == "" {
+						wrong.Add(1)
+					}
+					if time.Since(start) > wait+10*time.Millisecond {
+						late.Add(1)
+					}
+				})
+				time.Sleep(100 * time.Microsecond)
+			}
+			wg.Wait()
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		first := thousand()
+		if late.Load() != 10 { // those that got a slot
+			t.Errorf("%d were late", late.Load())
+		}
+		var last uint64
+		for range 9 {
+			last = thousand()
+		}
+		if late.Load() != 10 || wrong.Load() != 0 {
+			t.Errorf("%d were late, %d not answered 503 with Retry-After", late.Load(), wrong.Load())
+		}
+		if got := b.Stats(); got.Abandoned != 10 || got.InFlight != 10 {
+			t.Errorf("%+v", got)
+		}
+		t.Logf("heap after the first thousand %d KiB, after the last %d KiB", first>>10, last>>10)
+		if last > first+1<<20 {
+			t.Errorf("the heap grew from %d to %d bytes", first, last)
+		}
+		if err := b.Wait(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
