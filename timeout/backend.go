@@ -25,35 +25,36 @@ type BackendConfig struct {
 	// Dial is how long connecting may take. Zero means as long as Call.
 	Dial time.Duration
 
-	// Call is how long a call may take: for Do the whole function, for Transport until the
-	// response headers, for Connector a statement with all its rows, for Conn from a write to the
-	// first byte of the answer. Zero means DefaultCall.
+	// Call is how long a call may take: for Do the whole function, for Transport until
+	// the response headers, for Connector a statement with all its rows, for Conn from a
+	// write to the first byte of the answer. Zero means DefaultCall.
 	Call time.Duration
 
 	// Idle is how long the backend may be silent in the middle of an answer. Zero means
-	// as long as Call for the body of an HTTP response, and no limit for a Conn, on
-	// which silence between two exchanges is normal.
+	// as long as Call for the body of an HTTP response, and no limit for a Conn, on which
+	// silence between two exchanges is normal.
 	Idle time.Duration
 
 	// Reserve is how much of the request's budget a call must leave: for the backends
 	// that are still to be called, and for writing the answer. It may be zero.
 	Reserve time.Duration
 
-	// Margin, if it is positive, makes Transport tell the backend how long it has, in a header named
-	// [BudgetHeader]: the limit of the call less Margin, which is for the way back.
+	// Margin, if it is positive, makes Transport tell the backend how long it has, in a
+	// header named [BudgetHeader]: the limit of the call less Margin, which is for the
+	// way back.
 	Margin time.Duration
 
 	// Least is the shortest time in which a call can be expected to succeed, say its
-	// median. A call that would get less is refused. Zero refuses only calls for which no time
-	// is left at all.
+	// median. A call that would get less is refused. Zero refuses only calls for which no
+	// time is left at all.
 	Least time.Duration
 
-	// Slots is how many calls may be under way at once, abandoned ones included. Zero means
-	// DefaultSlots. By Little's law rate times acceptable latency is enough.
+	// Slots is how many calls may be under way at once, abandoned ones included. Zero
+	// means DefaultSlots. By Little's law rate times acceptable latency is enough.
 	Slots int
 
-	// Queue is how many more calls may wait for a slot, first come first served. Zero, the
-	// default, refuses at once: waiting for a slow backend is how requests pile up.
+	// Queue is how many more calls may wait for a slot, first come first served. Zero,
+	// the default, refuses at once: waiting for a slow backend is how requests pile up.
 	Queue int
 
 	// QueueWait is how long they may wait. Zero means a fifth of Call.
@@ -66,24 +67,24 @@ type BackendConfig struct {
 	// Config.RetryAfter, negative asks for no header.
 	RetryAfter time.Duration
 
-	// OnEvent is told about calls that met a limit. It is called synchronously, possibly from
-	// several goroutines, and must not block. Nil means silent.
+	// OnEvent is told about calls that met a limit. It is called synchronously, possibly
+	// from several goroutines, and must not block. Nil means silent.
 	OnEvent func(Event)
 }
 
-// A Breaker stops calls to a backend that keeps failing. Both TwoStepCircuitBreaker types of
-// github.com/sony/gobreaker/v2 and whatever has this method are one.
+// A Breaker stops calls to a backend that keeps failing. A *TwoStepCircuitBreaker of
+// github.com/sony/gobreaker/v2 is one, and so is whatever has this method.
 //
-// Allow returns an error to refuse a call; otherwise done is called once with its outcome as the
-// caller saw it: nil, an [*Error], what the backend reported, or context.Canceled when
-// the caller gave up, which says nothing about the backend and should not be counted (IsExcluded in
-// gobreaker.Settings).
+// Allow returns an error to refuse a call; otherwise done is called once with its outcome
+// as the caller saw it: nil, an [*Error], what the backend reported, or context.Canceled
+// when the caller gave up, which says nothing about the backend and should not be counted
+// (IsExcluded in gobreaker.Settings).
 type Breaker interface {
 	Allow() (done func(err error), err error)
 }
 
-// A Backend holds the calls to one backend to a policy. Make one with [NewBackend] and share it between
-// everything that calls that backend.
+// A Backend holds the calls to one backend to a policy. Make one with [NewBackend] and
+// share it between everything that calls that backend.
 type Backend struct {
 	config BackendConfig // defaults filled in
 	slots  *bulkhead
@@ -131,8 +132,8 @@ func NewBackend(c BackendConfig) (*Backend, error) {
 	return &Backend{config: c, slots: newBulkhead(c.Slots, c.Queue)}, nil
 }
 
-// Wait waits until no call is under way, abandoned ones included, and returns nil, or the error of ctx if
-// that ends first. It is for shutting down, when no new calls come.
+// Wait waits until no call is under way, abandoned ones included, and returns nil, or the
+// error of ctx if that ends first. It is for shutting down, when no new calls come.
 func (b *Backend) Wait(ctx context.Context) error { return b.inFlight.wait(ctx) }
 
 // BackendStats are counts of a [Backend].

@@ -216,8 +216,8 @@ func TestPanicInDo(t *testing.T) {
 	})
 }
 
-// 10,000 requests against a backend that hangs, with ten slots: ten are stuck, and everyone
-// else has an answer within the queue wait.
+// 10,000 requests against a backend that hangs, with ten slots: ten are stuck, and
+// everyone else has an answer within the queue wait.
 func TestHungBackendStopsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const wait = 20 * time.Millisecond

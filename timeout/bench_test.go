@@ -12,8 +12,8 @@ import (
 	"github.com/brownout-go/brownout/timeout"
 )
 
-// The middleware beside the handler that it wraps. Compare the pairs; examples/bench has the
-// same beside other libraries.
+// The middleware beside the handler that it wraps. Compare the pairs; examples/bench has
+// the same beside other libraries.
 func BenchmarkHandler(b *testing.B) {
 	for _, size := range []int{1 << 10, 1 << 20} {
 		payload := make([]byte, size)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// body is a request's body. It notes when its end was read: after that the server watches the
-// connection for its end, and an expired read deadline would look to it like a client that left.
-// And it holds the client to Config.ReadIdle.
+// body is a request's body. It notes when its end was read: after that the server watches
+// the connection for its end, and an expired read deadline would look to it like a client
+// that left. And it holds the client to Config.ReadIdle.
 type body struct {
 	io.ReadCloser
 	g *gate

@@ -20,8 +20,8 @@ func newBulkhead(slots, queue int) *bulkhead {
 	return &bulkhead{slots: semaphore.NewWeighted(int64(slots)), queue: int64(queue)}
 }
 
-// take takes a slot, within wait. Without one it returns why: ReasonFull, ReasonQueue, or "" when ctx
-// was cancelled.
+// take takes a slot, within wait. Without one it returns why: ReasonFull, ReasonQueue, or
+// "" when ctx was cancelled.
 func (b *bulkhead) take(ctx context.Context, wait time.Duration) (Reason, bool) {
 	if b.slots.TryAcquire(1) {
 		return "", true

@@ -17,8 +17,9 @@ type call struct {
 	tell   func(error) // the breaker's, or nil
 }
 
-// admit waits for a slot, asks the breaker and begins the call. Without an error, the caller
-// must call settle once for the outcome and release once when the call has really ended.
+// admit waits for a slot, asks the breaker and begins the call. Without an error, the
+// caller must call settle once for the outcome and release once when the call has really
+// ended.
 func (b *Backend) admit(ctx context.Context) (*call, error) {
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return nil, err
@@ -69,8 +70,8 @@ func (c *call) bound() {
 	c.ctx, c.cancel = context.WithTimeoutCause(c.ctx, c.limit, c.b.fail(c.reason, c.limit, c.limit, nil))
 }
 
-// settle returns the outcome of the call as its caller sees it, tells the breaker, and ends the
-// context of the call.
+// settle returns the outcome of the call as its caller sees it, tells the breaker, and
+// ends the context of the call.
 func (c *call) settle(err error) error {
 	if c.cancel != nil {
 		defer c.cancel()
@@ -92,8 +93,8 @@ func (c *call) settle(err error) error {
 	return err
 }
 
-// over reports whether the call's time is up. A client that sets deadlines of its own from a
-// context may notice a moment before the context does.
+// over reports whether the call's time is up. A client that sets deadlines of its own
+// from a context may notice a moment before the context does.
 func (c *call) over(err error) bool {
 	if c.ctx.Err() != nil {
 		return errors.Is(c.ctx.Err(), context.DeadlineExceeded)

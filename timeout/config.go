@@ -28,65 +28,67 @@ type Config struct {
 
 	// Grace is the last part of Total: the request's context ends this long before the
 	// 503 is sent, so that a handler that obeys its context can give a better answer.
-	// Zero means a twentieth of Total, at least 5 ms and at most half of Total. It
-	// must be less than Total.
+	// Zero means a twentieth of Total, at least 5 ms and at most half of Total. It must
+	// be less than Total.
 	Grace time.Duration
 
-	// Budget returns the Total of one request, for routes that need another. Zero or less means
-	// Total. Grace is then the same share of it. Nil means Total for all.
+	// Budget returns the Total of one request, for routes that need another. Zero or less
+	// means Total. Grace is then the same share of it. Nil means Total for all.
 	Budget func(r *http.Request) time.Duration
 
-	// Trusted reports whether a request comes from a caller whose word on how long it will wait
-	// is taken, in a header named [BudgetHeader]: the budget is then no longer than that. Nil
-	// trusts nobody.
+	// Trusted reports whether a request comes from a caller whose word on how long it
+	// will wait is taken, in a header named [BudgetHeader]: the budget is then no longer
+	// than that. Nil trusts nobody.
 	Trusted func(r *http.Request) bool
 
-	// Stream is how long a response may go on once it has begun, for handlers that stream: events,
-	// large downloads. Total is then the time to its first byte, and the context gets
-	// its new deadline with that byte. Zero means that the whole response has to be
-	// complete within Total, negative that it may go on for ever; set WriteIdle with it.
+	// Stream is how long a response may go on once it has begun, for handlers that
+	// stream: events, large downloads. Total is then the time to its first byte, and the
+	// context gets its new deadline with that byte. Zero means that the whole response
+	// has to be complete within Total, negative that it may go on for ever; set WriteIdle
+	// with it.
 	Stream time.Duration
 
-	// ReadIdle is the longest time that a client may send nothing of a body that the handler is
-	// reading. The read then returns an [*Error], which Fail answers with 408. Zero means no
-	// such limit; Total holds all the same.
+	// ReadIdle is the longest time that a client may send nothing of a body that the
+	// handler is reading. The read then returns an [*Error], which Fail answers with 408.
+	// Zero means no such limit; Total holds all the same.
 	ReadIdle time.Duration
 
-	// WriteIdle is the longest time that a client may take over the next 64 KiB of a response,
-	// buffers on the way not counted. Zero means no such limit; Total or Stream
+	// WriteIdle is the longest time that a client may take over the next 64 KiB of a
+	// response, buffers on the way not counted. Zero means no such limit; Total or Stream
 	// holds all the same.
 	WriteIdle time.Duration
 
-	// Slots is how many handlers may run at once, those that still run after their 503 included. Zero
-	// means any number. A request that gets no slot is answered 503 with ReasonFull. A limit
-	// in front of the Limiter counts the same on HTTP/1; on HTTP/2 it cannot know of
-	// handlers whose requests were answered.
+	// Slots is how many handlers may run at once, those that still run after their 503
+	// included. Zero means any number. A request that gets no slot is answered 503 with
+	// ReasonFull. A limit in front of the Limiter counts the same on HTTP/1; on HTTP/2 it
+	// cannot know of handlers whose requests were answered.
 	Slots int
 
-	// Queue is how many more requests may wait for a slot, and QueueWait how long: zero means a
-	// tenth of Total. The wait is part of the request's budget.
+	// Queue is how many more requests may wait for a slot, and QueueWait how long: zero
+	// means a tenth of Total. The wait is part of the request's budget.
 	Queue     int
 	QueueWait time.Duration
 
-	// Unavailable reports whether an error of a handler means that something behind the service cannot
-	// do its work now, so that Fail answers 503 and not 500. It is asked about errors that are
-	// neither limits nor failures of a connection (*net.OpError, driver.ErrBadConn,
-	// ECONNRESET and its like), which are 503 anyway. Nil means that no other error is.
+	// Unavailable reports whether an error of a handler means that something behind the
+	// service cannot do its work now, so that Fail answers 503 and not 500. It is asked
+	// about errors that are neither limits nor failures of a connection (*net.OpError,
+	// driver.ErrBadConn, ECONNRESET and its like), which are 503 anyway. Nil means that
+	// no other error is.
 	Unavailable func(error) bool
 
-	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds,
-	// rounded up. Zero or less sends none. Nil means the RetryAfter of the
-	// error if it has one, else DefaultRetryAfter. It is called while a client waits and must
-	// not block.
+	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds, rounded
+	// up. Zero or less sends none. Nil means the RetryAfter of the error if it has one,
+	// else DefaultRetryAfter. It is called while a client waits and must not block.
 	RetryAfter func(*Error) time.Duration
 
-	// Respond writes the body of a 503 or 408, and may change its headers and its status. The
-	// headers that are always sent are set already (Cache-Control, Retry-After,
+	// Respond writes the body of a 503 or 408, and may change its headers and its status.
+	// The headers that are always sent are set already (Cache-Control, Retry-After,
 	// X-Content-Type-Options, Connection where it applies). What it writes is sent in one
 	// piece, with its Content-Length, when it returns; Flush and Hijack are not
-	// available. It is called while a client waits, possibly at the same time as the
-	// handler of the request, and must not block; err.Incident is the id in the event. Nil means
-	// plain text that reveals nothing about backends; [Problem] is another.
+	// available. It is called while a client waits and must not block, and possibly while
+	// the handler of the request still runs: it must not write to r, nor read of r what
+	// the handler may write. err.Incident is the id in the event. Nil means plain text
+	// that reveals nothing about backends; [Problem] is another.
 	Respond func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// OnEvent is told about every request that met a limit. It is called synchronously,

@@ -12,14 +12,15 @@ import (
 
 // Conn returns c with the backend's limits on it, for clients that do not take a context.
 //
-// The time from a Write to the first byte that comes back is at most BackendConfig.Call; a Write
-// takes at most as long. After that, each further Read waits at most BackendConfig.Idle, if it
-// is set. A limit that is met gives an [*Error] around the connection's own timeout error. Read and Write may be used
-// at the same time, and a Read that began before a Write is held to that Write's limit.
+// The time from a Write to the first byte that comes back is at most BackendConfig.Call;
+// a Write takes at most as long. After that, each further Read waits at most
+// BackendConfig.Idle, if it is set. A limit that is met gives an [*Error] around the
+// connection's own timeout error. Read and Write may be used at the same time, and a Read
+// that began before a Write is held to that Write's limit.
 //
-// Differences from c: deadlines that its user sets are kept, and the sooner one holds. CloseWrite,
-// SyscallConn and ReadFrom are there where c has them; other methods of c are not. Deadlines
-// set on c from outside are overwritten.
+// Differences from c: deadlines that its user sets are kept, and the sooner one holds.
+// CloseWrite, SyscallConn and ReadFrom are there where c has them; other methods of c are
+// not. Deadlines set on c from outside are overwritten.
 func (b *Backend) Conn(c net.Conn) net.Conn {
 	g := &conn{Conn: c, b: b}
 	half, isHalf := c.(closeWriter)

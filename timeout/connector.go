@@ -6,19 +6,20 @@ import (
 	"io"
 )
 
-// Connector returns a driver.Connector for sql.OpenDB whose connections are limited by the backend.
-// Connecting is a call of at most BackendConfig.Dial. Each statement, and each begin, prepare and ping,
-// is a call of at most BackendConfig.Call, its slot taken until it returns, and for a query
-// until its rows are closed. A transaction is not a call, its statements are; its commit
-// or rollback is never refused, only limited in time. A goroutine that runs a statement while
-// it reads the rows of another takes two slots.
+// Connector returns a driver.Connector for sql.OpenDB whose connections are limited by
+// the backend. Connecting is a call of at most BackendConfig.Dial. Each statement, and
+// each begin, prepare and ping, is a call of at most BackendConfig.Call, its slot taken
+// until it returns, and for a query until its rows are closed. A transaction is not a
+// call, its statements are; its commit or rollback is never refused, only limited in
+// time. A goroutine that runs a statement while it reads the rows of another takes two
+// slots.
 //
 // The optional interfaces of the driver are kept, also its own converters of arguments. A
 // connection on which a limit was met is not used again.
 //
-// The driver must honour the contexts of its methods, as those for PostgreSQL, MySQL and SQLite
-// do. What a driver does without a context is not interrupted: with go-sql-driver/mysql
-// that is commit and rollback, which [Backend.DialContext] limits.
+// The driver must honour the contexts of its methods, as those for PostgreSQL, MySQL and
+// SQLite do. What a driver does without a context is not interrupted: with
+// go-sql-driver/mysql that is commit and rollback, which [Backend.DialContext] limits.
 func (b *Backend) Connector(next driver.Connector) driver.Connector {
 	return &connector{b, next}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/brownout-go/brownout/timeout"
 )
 
-// fakeDB is a driver that waits as long as it is told to, on the contexts it is given. It has the
-// context interfaces; oldDB has none of the optional ones.
+// fakeDB is a driver that waits as long as it is told to, on the contexts it is given. It
+// has the context interfaces; oldDB has none of the optional ones.
 type fakeDB struct {
 	wait   time.Duration
 	old    bool

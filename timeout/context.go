@@ -22,11 +22,12 @@ func (c *requestContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// A streamContext is a context whose deadline can be moved, which those of package context cannot:
-// the response to a streaming handler has another deadline once it has begun.
+// A streamContext is a context whose deadline can be moved, which those of package
+// context cannot: the response to a streaming handler has another deadline once it has
+// begun.
 //
-// It ends with the context within, and that one ends with the parent or by expire. Its channel
-// is a second one so that contexts made from it take their error from its Err.
+// It ends with the context within, and that one ends with the parent or by expire. Its
+// channel is a second one so that contexts made from it take their error from its Err.
 type streamContext struct {
 	context.Context
 	cancel context.CancelCauseFunc

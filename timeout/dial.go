@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// DialContext returns a dial function that connects with next, in at most BackendConfig.Dial and what
-// the budget of its context has left, and returns connections limited by [Backend.Conn]. A nil
-// next is a zero net.Dialer's DialContext. It has the type that http.Transport, gomemcache,
-// go-redis, pgx and most others take; it neither takes a slot nor asks the breaker, because
-// the call that it is part of does.
+// DialContext returns a dial function that connects with next, in at most
+// BackendConfig.Dial and what the budget of its context has left, and returns connections
+// limited by [Backend.Conn]. A nil next is a zero net.Dialer's DialContext. It has the
+// type that http.Transport, gomemcache, go-redis, pgx and most others take; it neither
+// takes a slot nor asks the breaker, because the call that it is part of does.
 //
 // next must honour its context.
 func (b *Backend) DialContext(next func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {

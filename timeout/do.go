@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Do calls fn and returns what it returns, unless a limit is met first: then it returns an
-// [*Error] without waiting for fn. The slot of the call stays taken, and the
-// call counts as abandoned, until fn does return, so that no more than BackendConfig.Slots
-// are ever stuck. If ctx is cancelled, Do returns context.Canceled at once, in the same way.
+// Do calls fn and returns what it returns, unless a limit is met first: then it returns
+// an [*Error] without waiting for fn. The slot of the call stays taken, and the call
+// counts as abandoned, until fn does return, so that no more than BackendConfig.Slots are
+// ever stuck. If ctx is cancelled, Do returns context.Canceled at once, in the same way.
 //
-// The context that fn gets ends at the limit; a client that takes a context should get that one.
-// After an error fn may still be running, so it must not write to variables of its caller:
-// use [Call] to get a value out of it.
+// The context that fn gets ends at the limit; a client that takes a context should get
+// that one. After an error fn may still be running, so it must not write to variables of
+// its caller: use [Call] to get a value out of it.
 //
-// fn runs on a goroutine of its own. If it panics, the panic is raised again in the caller with
-// the first stack in its text; if the caller has left by then it is an event of [KindPanic], or
-// a line in the standard log when there is no OnEvent.
+// fn runs on a goroutine of its own. If it panics, the panic is raised again in the
+// caller with the first stack in its text; if the caller has left by then it is an event
+// of [KindPanic], or a line in the standard log when there is no OnEvent.
 func (b *Backend) Do(ctx context.Context, fn func(context.Context) error) error {
 	_, err := Call(ctx, b, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err

@@ -50,13 +50,13 @@ type Error struct {
 	// Backend names the backend; "" means the request as a whole.
 	Backend string
 
-	// Reason is the limit that was met. It is empty on the error that Config.Respond gets when
-	// it was no limit but a failed connection.
+	// Reason is the limit that was met. It is empty on the error that Config.Respond gets
+	// when it was no limit but a failed connection.
 	Reason Reason
 
 	// Limit is how long the call was allowed to take. It may be shorter than the
-	// configured one, when less of the request's budget was left. For ReasonBudget it
-	// is what was left; for ReasonFull and ReasonOpen it is zero.
+	// configured one, when less of the request's budget was left. For ReasonBudget it is
+	// what was left; for ReasonFull and ReasonOpen it is zero.
 	Limit time.Duration
 
 	// Elapsed is how long it had taken when it was given up.

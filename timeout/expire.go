@@ -111,9 +111,10 @@ func (g *gate) settle() {
 	g.mu.Unlock()
 }
 
-// cut ends a response that has begun, now and not when its handler returns. On HTTP/1 it closes the
-// connection, with a reset where it can: to a client that reads to the end of the connection an
-// orderly end would look like a complete response. On HTTP/2 the write deadline resets the stream.
+// cut ends a response that has begun, now and not when its handler returns. On HTTP/1 it
+// closes the connection, with a reset where it can: to a client that reads to the end of
+// the connection an orderly end would look like a complete response. On HTTP/2 the write
+// deadline resets the stream.
 func (g *gate) cut() {
 	g.rc.SetWriteDeadline(past)
 	g.settle()
@@ -139,8 +140,8 @@ func (g *gate) cut() {
 	conn.Close()
 }
 
-// gone reports whether the request's context was cancelled from outside. A deadline from outside is
-// no such thing: it belongs to a Limiter or a middleware that will answer.
+// gone reports whether the request's context was cancelled from outside. A deadline from
+// outside is no such thing: it belongs to a Limiter or a middleware that will answer.
 func (g *gate) gone() bool { return errors.Is(g.r.Context().Err(), context.Canceled) }
 
 func (g *gate) report(sent, gone bool, incident string) {

@@ -24,9 +24,9 @@ const (
 	finished               // the handler returned in time
 )
 
-// A gate stands between a handler and its ResponseWriter. The writer belongs to the handler
-// until the deadline, and to nobody after that. No call into the writer is made with
-// the mutex held: busy counts the handler's, and the deadline waits for them.
+// A gate stands between a handler and its ResponseWriter. The writer belongs to the
+// handler until the deadline, and to nobody after that. No call into the writer is made
+// with the mutex held: busy counts the handler's, and the deadline waits for them.
 type gate struct {
 	l      *Limiter
 	w      http.ResponseWriter
@@ -59,8 +59,8 @@ type gate struct {
 
 var errFinished = errors.New("timeout: response used after its handler returned")
 
-// enter begins a call into the writer, which leave must end. With commit it is a call after which
-// no 503 can be sent any more.
+// enter begins a call into the writer, which leave must end. With commit it is a call
+// after which no 503 can be sent any more.
 func (g *gate) enter(commit bool) error {
 	g.mu.Lock()
 	switch g.phase {
@@ -94,8 +94,9 @@ func (g *gate) enter(commit bool) error {
 	return nil
 }
 
-// leave ends a call into the writer. If a limit was met during it, that is what err, if not nil,
-// becomes: the error of a deadline that was set to get the handler out says nothing.
+// leave ends a call into the writer. If a limit was met during it, that is what err, if
+// not nil, becomes: the error of a deadline that was set to get the handler out says
+// nothing.
 func (g *gate) leave(err *error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,8 +130,9 @@ func (g *gate) begin() {
 	g.stream.move(g.hard.Add(-g.l.grace(stream)))
 }
 
-// publish hands the handler's headers to the writer. They are kept apart until then because the
-// deadline may need the writer's for a 503 while the handler is still filling in its own.
+// publish hands the handler's headers to the writer. They are kept apart until then
+// because the deadline may need the writer's for a 503 while the handler is still filling
+// in its own.
 func (g *gate) publish() {
 	if g.header == nil {
 		return
@@ -185,8 +187,9 @@ func (g *gate) finish(panicking bool) phase {
 	return g.phase
 }
 
-// flushBy limits what the server still does for the response, now that the timer does not watch
-// any more: it sends what it has buffered and, on HTTP/1, first reads what is left of a short body.
+// flushBy limits what the server still does for the response, now that the timer does not
+// watch any more: it sends what it has buffered and, on HTTP/1, first reads what is left
+// of a short body.
 func (g *gate) flushBy(deadline time.Time) {
 	now := time.Now()
 	if deadline.IsZero() {
@@ -208,10 +211,11 @@ func (g *gate) flushBy(deadline time.Time) {
 	}
 }
 
-// Keep marks response headers to be sent also with a 503 that the deadline sends: their values as they
-// are now. Without it headers that were set inside [Limiter.Handler] are dropped, because at that moment
-// they still belong to the handler. It is for middleware such as the one that sets X-Request-Id, and
-// does nothing for a ctx that is not a request's.
+// Keep marks response headers to be sent also with a 503 that the deadline sends: their
+// values as they are now. Without it headers that were set inside [Limiter.Handler] are
+// dropped, because at that moment they still belong to the handler. It is for middleware
+// such as the one that sets X-Request-Id, and does nothing for a ctx that is not a
+// request's.
 func Keep(ctx context.Context, keys ...string) {
 	g, ok := ctx.Value(gateKey{}).(*gate)
 	if !ok {

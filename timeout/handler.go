@@ -11,17 +11,19 @@ import (
 
 // Handler returns next with a time budget around it.
 //
-// A request that is not answered when Config.Total has passed is answered 503 by a timer. From
-// then on nothing the handler writes reaches the client; its writes return an [*Error]. A
-// response that has begun by then is cut off: HTTP/1 connections are closed, HTTP/2 streams
-// reset, and the handler's goroutine ends in a panic with [http.ErrAbortHandler] so that middleware
-// outside sees it too. A hijacked connection is left alone.
+// A request that is not answered when Config.Total has passed is answered 503 by a timer.
+// From then on nothing the handler writes reaches the client; its writes return an
+// [*Error]. A response that has begun by then is cut off: HTTP/1 connections are closed,
+// HTTP/2 streams reset, and the handler's goroutine ends in a panic with
+// [http.ErrAbortHandler] so that middleware outside sees it too. A hijacked connection is
+// left alone.
 //
-// A handler that returns after its context has ended, and has written nothing, is answered for with
-// the same 503: that it obeyed does not make its silence a success.
+// A handler that returns after its context has ended, and has written nothing, is
+// answered for with the same 503: that it obeyed does not make its silence a success.
 //
 // A handler that reads a request body which does not come gets os.ErrDeadlineExceeded
-// from its read at the deadline. If the client left before the answer was due, none is sent.
+// from its read at the deadline. If the client left before the answer was due, none is
+// sent.
 //
 // Differences from http.TimeoutHandler:
 //
@@ -30,21 +32,22 @@ import (
 //   - On HTTP/1 the handler runs on the goroutine of the connection. Panics keep their
 //     stacks, also after the deadline. ServeHTTP returns when the handler does, so that
 //     limits outside count what really runs, and the connection is closed after a 503.
-//   - On HTTP/2 the handler has a goroutine of its own, because a stream ends
-//     when ServeHTTP returns and a 503 without an end would keep the client waiting. A panic
+//   - On HTTP/2 the handler has a goroutine of its own, because a stream ends when
+//     ServeHTTP returns and a 503 without an end would keep the client waiting. A panic
 //     there is raised again with its first stack in its text.
 //   - Hijack, ReadFrom (sendfile) and all of [http.ResponseController] work.
 //   - Informational responses pass when they are written.
-//   - The 503 has Retry-After, Cache-Control: no-store, a Content-Type and a Content-Length.
+//   - The 503 has Retry-After, Cache-Control: no-store, a Content-Type and a
+//     Content-Length.
 //   - The request's context ends Config.Grace earlier, with an [*Error] as its cause.
 //
-// Differences from the bare handler: when the handler has returned, the Limiter sets the time by which
-// what is buffered must be sent. http.Server.WriteTimeout applies until then; it knows
-// nothing of the answer that is due, so let it be zero or longer. The ResponseWriter
-// always has Flush, Hijack, Push and ReadFrom methods; they report
-// http.ErrNotSupported, or do without, where the server's writer lacks them. Headers that the handler
-// set and did not send are dropped from a 503 unless it called [Keep]; those set by middleware
-// outside are kept.
+// Differences from the bare handler: when the handler has returned, the Limiter sets the
+// time by which what is buffered must be sent. http.Server.WriteTimeout applies until
+// then; it knows nothing of the answer that is due, so let it be zero or longer. The
+// ResponseWriter always has Flush, Hijack, Push and ReadFrom methods; they report
+// http.ErrNotSupported, or do without, where the server's writer lacks them. Headers that
+// the handler set and did not send are dropped from a 503 unless it called [Keep]; those
+// set by middleware outside are kept.
 //
 // Limiters nest; the tighter one answers. A Limiter may be shared by any number of handlers.
 func (l *Limiter) Handler(next http.Handler) http.Handler {
@@ -238,10 +241,10 @@ func (l *Limiter) panicked(r *http.Request, value any, stack []byte) {
 	logf("timeout: panic serving %v after its deadline: %v\n%s", r.RemoteAddr, value, stack)
 }
 
-// Wait waits until no handler is running, and returns nil, or the error of ctx if that ends first. It is for
-// shutting down: http.Server.Shutdown does not wait for HTTP/2 handlers whose requests have
-// been answered, nor for those of responses that were cut off. Call it after Shutdown, when no new
-// requests come.
+// Wait waits until no handler is running, and returns nil, or the error of ctx if that
+// ends first. It is for shutting down: http.Server.Shutdown does not wait for HTTP/2
+// handlers whose requests have been answered, nor for those of responses that were cut
+// off. Call it after Shutdown, when no new requests come.
 func (l *Limiter) Wait(ctx context.Context) error { return l.inFlight.wait(ctx) }
 
 // Stats are counts of a [Limiter].

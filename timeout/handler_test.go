@@ -154,8 +154,8 @@ func TestStalledUploadIsAnswered(t *testing.T) {
 	})
 }
 
-// A response that has begun ends in an error for the client, at the deadline and not when its
-// handler returns.
+// A response that has begun ends in an error for the client, at the deadline and not when
+// its handler returns.
 func TestResponseThatHasBegunIsCutOff(t *testing.T) {
 	both(t, func(s *site, serve func(http.Handler)) {
 		var seen events

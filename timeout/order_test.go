@@ -81,8 +81,8 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// FuzzOrder demands that no order of what a handler does and the deadline gives anything but one whole
-// response, or one that its reader can tell is cut off.
+// FuzzOrder demands that no order of what a handler does and the deadline gives anything
+// but one whole response, or one that its reader can tell is cut off.
 func FuzzOrder(f *testing.F) {
 	for _, seed := range []string{
 		"", "\x00", "\x02\x00\x06", "\x0b\x0b\x00", "\x04\x0b\x0b\x00", "\x00\x06\x0b\x0b\x00", "\x01\x06\x0a\x01\x0b\x0b\x01",

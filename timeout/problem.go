@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Problem answers with application/problem+json (RFC 9457), where "instance" is the incident's id as a
-// URN. It is for Config.Respond.
+// Problem answers with application/problem+json (RFC 9457), where "instance" is the
+// incident's id as a URN. It is for Config.Respond.
 func Problem(w http.ResponseWriter, r *http.Request, err *Error) {
 	status, detail := http.StatusServiceUnavailable, "The server cannot answer in time. Please try again later."
 	if err.Reason == ReasonBody {

@@ -19,8 +19,8 @@ import (
 // newIncident returns an id that ties what a client was shown to an event.
 func newIncident() string { return rand.Text()[:13] }
 
-// answer sends the 503 of the deadline. While the handler still runs it goes out at once and, on
-// HTTP/1, the connection cannot be used again.
+// answer sends the 503 of the deadline. While the handler still runs it goes out at once
+// and, on HTTP/1, the connection cannot be used again.
 func (g *gate) answer(incident string, running bool) {
 	if g.before != nil {
 		h := g.w.Header()
@@ -96,8 +96,8 @@ func (l *Limiter) retryAfter(r *http.Request, e *Error) (after time.Duration) {
 	}
 }
 
-// respond runs the hook. Like the hook above it may be running on a timer, where a panic would
-// end the process.
+// respond runs the hook. Like the hook above it may be running on a timer, where a panic
+// would end the process.
 func (l *Limiter) respond(p *page, r *http.Request, e *Error) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -163,16 +163,17 @@ func brokenConn(err error) bool {
 	return false
 }
 
-// Fail answers a request whose handler ended with err, in one way for all handlers. An error that is
-// a limit becomes 503 with Retry-After: an [*Error], context.DeadlineExceeded, or any error whose
-// Timeout method reports true. So does a connection that failed; see Config.Unavailable. An
-// [*Error] with ReasonBody becomes 408. Every other error becomes 500. If the client
-// has left nothing is sent, and if part of a response went out already it is cut off
-// by a panic with [http.ErrAbortHandler]. A nil err does nothing.
+// Fail answers a request whose handler ended with err, in one way for all handlers. An
+// error that is a limit becomes 503 with Retry-After: an [*Error],
+// context.DeadlineExceeded, or any error whose Timeout method reports true. So does a
+// connection that failed; see Config.Unavailable. An [*Error] with ReasonBody becomes
+// 408. Every other error becomes 500. If the client has left nothing is sent, and if part
+// of a response went out already it is cut off by a panic with [http.ErrAbortHandler]. A
+// nil err does nothing.
 //
 // The client sees an incident id and nothing of err; err and the id are in the event.
-// Fail is for handlers under Handler; elsewhere it cannot know whether a response
-// has begun.
+// Fail is for handlers under Handler; elsewhere it cannot know whether a response has
+// begun.
 func (l *Limiter) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if err == nil {
 		return

@@ -64,8 +64,9 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-// 10,000 requests whose backend hangs: ten calls are stuck, everyone else has a 503 within the queue wait and
-// 10 ms, and the last thousand take no more memory than the first.
+// 10,000 requests whose backend hangs: ten calls are stuck, everyone else has a 503
+// within the queue wait and 10 ms, and the last thousand take no more memory than the
+// first.
 func TestHungBackendUnderManyRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const wait = 20 * time.Millisecond

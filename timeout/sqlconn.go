@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// sqlConn is a driver's connection under a backend's policy. Where the driver lacks an optional
-// interface it does what database/sql would have done without it.
+// sqlConn is a driver's connection under a backend's policy. Where the driver lacks an
+// optional interface it does what database/sql would have done without it.
 type sqlConn struct {
 	driver.Conn
 	b      *Backend

@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// sqlRows are the rows of a call, which ends when they are closed. Where the driver's lack an
-// optional interface they say what database/sql would have said without it.
+// sqlRows are the rows of a call, which ends when they are closed. Where the driver's
+// lack an optional interface they say what database/sql would have said without it.
 type sqlRows struct {
 	driver.Rows
 	c      *sqlConn

@@ -11,8 +11,8 @@ type sqlStmt struct {
 	c *sqlConn
 }
 
-// sqlConverterStmt is one that converts its arguments. That cannot be a method that is always there:
-// database/sql takes its presence for the driver's wish.
+// sqlConverterStmt is one that converts its arguments. That cannot be a method that is
+// always there: database/sql takes its presence for the driver's wish.
 type sqlConverterStmt struct {
 	*sqlStmt
 	driver.ColumnConverter

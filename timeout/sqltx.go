@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// sqlTx is a transaction under a backend's policy. Drivers may keep the context of its begin for
-// its commit, so that one context serves both, and a timer ends it when either takes too long.
+// sqlTx is a transaction under a backend's policy. Drivers may keep the context of its
+// begin for its commit, so that one context serves both, and a timer ends it when either
+// takes too long.
 type sqlTx struct {
 	driver.Tx
 	c      *sqlConn

@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// Transport returns a RoundTripper that sends requests with next, http.DefaultTransport if nil, as
-// calls to the backend. A call must have response headers within BackendConfig.Call, connecting
-// included; after that the body may not be silent for longer than BackendConfig.Idle. The budget of the request's
-// context holds to the end of the body. The slot is taken until the body is closed or read
-// to its end, so the body must be closed, as always.
+// Transport returns a RoundTripper that sends requests with next, http.DefaultTransport
+// if nil, as calls to the backend. A call must have response headers within
+// BackendConfig.Call, connecting included; after that the body may not be silent for
+// longer than BackendConfig.Idle. The budget of the request's context holds to the end of
+// the body. The slot is taken until the body is closed or read to its end, so the body
+// must be closed, as always.
 //
-// A limit that is met gives an [*Error], inside the *url.Error of http.Client. The breaker
-// is told of errors, not of status codes. The body of a 101 response stays an
+// A limit that is met gives an [*Error], inside the *url.Error of http.Client. The
+// breaker is told of errors, not of status codes. The body of a 101 response stays an
 // io.ReadWriteCloser and has no limits.
 //
 // next must honour the context of its requests, as http.Transport does.

@@ -52,8 +52,8 @@ func (g *gate) WriteHeader(code int) {
 	g.w.WriteHeader(code)
 }
 
-// inform sends an informational response. It is not the answer: the deadline can still send one,
-// with the headers that were there before.
+// inform sends an informational response. It is not the answer: the deadline can still
+// send one, with the headers that were there before.
 func (g *gate) inform(code int) {
 	if g.enter(false) != nil {
 		return
@@ -115,8 +115,8 @@ func (g *gate) ReadFrom(src io.Reader) (n int64, err error) {
 	fresh := g.phase == open
 	g.mu.Unlock()
 	if fresh {
-		// The first bytes are read before the response is committed: a source that
-		// hangs can still be answered for with 503.
+		// The first bytes are read before the response is committed: a source that hangs
+		// can still be answered for with 503.
 		buf := sniffPool.Get().(*[512]byte)
 		defer sniffPool.Put(buf)
 		n, err = io.CopyBuffer(writerOnly{g}, io.LimitReader(src, int64(len(buf))), buf[:])
@@ -159,8 +159,8 @@ func (g *gate) readFrom(rf io.ReaderFrom, src io.Reader) (n int64, err error) {
 	return rf.ReadFrom(src)
 }
 
-// fileOf returns the file that src reads from, if it does, and where to keep count of what may
-// still be read of it.
+// fileOf returns the file that src reads from, if it does, and where to keep count of
+// what may still be read of it.
 func fileOf(src io.Reader) (*os.File, *int64) {
 	if limited, ok := src.(*io.LimitedReader); ok {
 		if file, ok := limited.R.(*os.File); ok {
@@ -180,8 +180,8 @@ type writerOnly struct{ io.Writer }
 
 func (g *gate) Flush() { _ = g.FlushError() }
 
-// FlushError serves http.ResponseController. Like net/http's it commits a response of which
-// nothing was written yet.
+// FlushError serves http.ResponseController. Like net/http's it commits a response of
+// which nothing was written yet.
 func (g *gate) FlushError() (err error) {
 	if err := g.enter(true); err != nil {
 		return err
@@ -198,8 +198,8 @@ func (g *gate) SetReadDeadline(deadline time.Time) error {
 	return g.rc.SetReadDeadline(deadline)
 }
 
-// SetWriteDeadline hands the time that writes may take to the handler: WriteIdle no longer applies,
-// Total does.
+// SetWriteDeadline hands the time that writes may take to the handler: WriteIdle no
+// longer applies, Total does.
 func (g *gate) SetWriteDeadline(deadline time.Time) error {
 	if err := g.enter(false); err != nil {
 		return err

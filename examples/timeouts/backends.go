@@ -23,8 +23,8 @@ import (
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// A kind is one sort of backend: how to start one, and how to make a client of it whose connections come
-// from dial and whose calls are held to b. dial is limited by b already.
+// A kind is one sort of backend: how to start one, and how to make a client of it whose
+// connections come from dial and whose calls are held to b. dial is limited by b already.
 type kind struct {
 	name  string
 	start func(testserver.TB) string

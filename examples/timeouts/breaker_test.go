@@ -12,8 +12,8 @@ import (
 	"github.com/brownout-go/brownout/timeout"
 )
 
-// A breaker of sony/gobreaker stops calls to a backend that fails. Callers that give up say nothing about
-// the backend, so they are not counted.
+// A breaker of sony/gobreaker stops calls to a backend that fails. Callers that give up
+// say nothing about the backend, so they are not counted.
 func Example_breaker() {
 	ldap, err := timeout.NewBackend(timeout.BackendConfig{
 		Name: "ldap",

@@ -34,8 +34,8 @@ var mishaps = []mishap{
 	{"refuse", []faultconn.Rule{{Fault: fault.Refuse{}}, {Fault: fault.Reset{}}}},
 }
 
-// A service is one that answers each request with a call to its backend, over connections that can be
-// made to fail.
+// A service is one that answers each request with a call to its backend, over connections
+// that can be made to fail.
 type service struct {
 	url      string
 	backend  *timeout.Backend

@@ -9,8 +9,9 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// Each backend hung, slow, reset and refused: every request is answered, 503 with Retry-After at worst; no
-// more calls are stuck than there are slots; and service returns by itself.
+// Each backend hung, slow, reset and refused: every request is answered, 503 with
+// Retry-After at worst; no more calls are stuck than there are slots; and service returns
+// by itself.
 func TestRealBackends(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -38,8 +39,8 @@ func TestRealBackends(t *testing.T) {
 				if r.stuck > slots {
 					t.Errorf("%s: %d calls stuck at once, %d allowed", m.name, r.stuck, slots)
 				}
-				// The backend does not answer for as long as it is broken: without limits this would
-				// be for ever. A loaded machine may be late all the same.
+				// The backend does not answer for as long as it is broken: without limits
+				// this would be for ever. A loaded machine may be late all the same.
 				if r.slowest > budget+2*time.Second {
 					t.Errorf("%s: an answer took %v, with a budget of %v", m.name, r.slowest, budget)
 				}

@@ -24,8 +24,8 @@ func (r result) String() string {
 		r.ok, r.refused, r.slowest.Milliseconds(), r.stuck, r.healed.Milliseconds())
 }
 
-// try lets clients call the service, n times each, while its backend is broken, and then waits for it to
-// be well again.
+// try lets clients call the service, n times each, while its backend is broken, and then
+// waits for it to be well again.
 func (s *service) try(m mishap, clients, n int) (result, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
 	defer transport.CloseIdleConnections()

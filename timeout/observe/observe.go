@@ -33,15 +33,15 @@ import (
 	"github.com/brownout-go/brownout/timeout"
 )
 
-// An Observer counts events in statsd and writes them to a log, one line each. Its zero value
-// does nothing. It may be used from several goroutines at once.
+// An Observer counts events in statsd and writes them to a log, one line each. Its zero
+// value does nothing. It may be used from several goroutines at once.
 type Observer struct {
 	Statsd statsd.StatSender // nil sends no metrics
 	Log    *zap.Logger       // nil logs nothing
 }
 
-// Observe is for the OnEvent fields of timeout.Config and timeout.BackendConfig. Neither statsd
-// nor zap makes it wait for a network.
+// Observe is for the OnEvent fields of timeout.Config and timeout.BackendConfig. Neither
+// statsd nor zap makes it wait for a network.
 func (o *Observer) Observe(e timeout.Event) {
 	stats := observe.Stats{Sender: o.Statsd}
 	name := append(subject(e), string(e.Kind))
@@ -107,8 +107,8 @@ func (o *Observer) log(e timeout.Event) {
 	entry.Write(fields...)
 }
 
-// level is Error for what needs a programmer, Warn for what needs an operator, Debug for what
-// is neither's doing.
+// level is Error for what needs a programmer, Warn for what needs an operator, Debug for
+// what is neither's doing.
 func level(e timeout.Event) zapcore.Level {
 	switch {
 	case e.Kind == timeout.KindPanic, e.Kind == timeout.KindFailed && e.Status == http.StatusInternalServerError:
@@ -120,8 +120,8 @@ func level(e timeout.Event) zapcore.Level {
 	}
 }
 
-// Limiter sends the gauges timeout.request.inflight and timeout.request.abandoned_now. Call it
-// at the interval of the dashboard.
+// Limiter sends the gauges timeout.request.inflight and timeout.request.abandoned_now.
+// Call it at the interval of the dashboard.
 func (o *Observer) Limiter(s timeout.Stats) {
 	stats := observe.Stats{Sender: o.Statsd}
 	stats.Gauge("timeout.request.inflight", s.InFlight)

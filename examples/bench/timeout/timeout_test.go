@@ -80,8 +80,8 @@ func BenchmarkLoopback(b *testing.B) {
 	}
 }
 
-// BenchmarkRatio takes turns between the bare handler and a wrapped one, so that whatever else the machine
-// does hits both, and reports the ratio of the medians as x-bare.
+// BenchmarkRatio takes turns between the bare handler and a wrapped one, so that whatever
+// else the machine does hits both, and reports the ratio of the medians as x-bare.
 func BenchmarkRatio(b *testing.B) {
 	for _, size := range []int64{1 << 10, 1 << 20} {
 		payload := make([]byte, size)
@@ -154,8 +154,8 @@ func (w nullWriter) WriteHeader(int)                  {}
 func (w nullWriter) SetReadDeadline(time.Time) error  { return nil }
 func (w nullWriter) SetWriteDeadline(time.Time) error { return nil }
 
-// held returns the live heap for each of eight responses of 10 MiB whose handlers have written
-// everything and not returned, over what the same takes without a middleware.
+// held returns the live heap for each of eight responses of 10 MiB whose handlers have
+// written everything and not returned, over what the same takes without a middleware.
 func held(tb testing.TB, wrap func(http.Handler) http.Handler) int64 {
 	const n, size = 8, 10 << 20
 	written := make(chan struct{}, n)

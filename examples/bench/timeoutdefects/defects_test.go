@@ -13,14 +13,14 @@ import (
 	"github.com/brownout-go/brownout/timeout"
 )
 
-// A defect is something that a middleware may do wrong. Its probe returns what it saw done wrong,
-// or nil.
+// A defect is something that a middleware may do wrong. Its probe returns what it saw
+// done wrong, or nil.
 type defect struct {
 	name  string
 	probe func(*bench) error
 
-	// real is for a probe in whose course the standard library waits for a mutex that is held
-	// across a read: virtual time stands still meanwhile.
+	// real is for a probe in whose course the standard library waits for a mutex that is
+	// held across a read: virtual time stands still meanwhile.
 	real bool
 }
 

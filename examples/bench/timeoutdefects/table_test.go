@@ -13,8 +13,8 @@ var update = flag.Bool("update", false, "write the page instead of comparing it"
 
 const page = "../../../timeout/DEFECTS.md"
 
-// TestDefects tries every subject for every defect over both protocols. Package timeout must have
-// none; of the others the page says what they do.
+// TestDefects tries every subject for every defect over both protocols. Package timeout
+// must have none; of the others the page says what they do.
 func TestDefects(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(`# What timeout middleware gets wrong
