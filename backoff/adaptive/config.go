@@ -19,9 +19,11 @@ const (
 // Config configures a [Controller]. It needs a Rate or one of the signals
 // Load, InFlight and Latency; they may be combined.
 type Config struct {
-	// Rate is how many requests a second the service can bear: all that pass
+	// Rate is how many requests a second this process can bear: all that pass
 	// through the Policy, whether their clients obey or not. With signals, it
-	// is the most that the rate becomes. 0 means that only the signals say.
+	// is the most that the rate becomes. 0 means that only the signals say; a
+	// crowd that arrives before they have noticed it is told nothing then, so
+	// give it if you know it.
 	Rate float64
 
 	// Load says how much of what the service can bear it has to bear now: 1 is

@@ -41,7 +41,7 @@ func draw(out io.Writer, results []result, phases []phase) error {
 			to := from + p.length.Seconds()
 			fmt.Fprintf(w, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%[3]f" stroke="#d62728" stroke-width="1.5" stroke-dasharray="6 3"/>`+"\n", x(from), x(to), y(p.capacity))
 			fmt.Fprintf(w, `<line x1="%.1f" x2="%[1]f" y1="%.1f" y2="%.1f" stroke="#999"/>`+"\n", x(from), base-panel, base)
-			fmt.Fprintf(w, `<text x="%.0f" y="%.0f" fill="#555">%s</text>`+"\n", x(from)+4, base+16, p.name)
+			fmt.Fprintf(w, `<text x="%.0f" y="%.0f" fill="#555" font-size="11">%s</text>`+"\n", x(from)+4, base+16, p.name)
 			from = to
 		}
 	}
