@@ -52,6 +52,10 @@ type dialect struct {
 	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool
 
+	// commitLeavesOpen says that a transaction may still be there after its
+	// commit failed.
+	commitLeavesOpen bool
+
 	// lockAccount says that a transaction has to lock the row of the account
 	// that it writes for, because others may write at the same time.
 	lockAccount bool

@@ -217,6 +217,31 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestCommitFails: SQLite leaves a transaction open whose commit failed. The
+// connection must not go back to the pool with it: it has the database.
+func TestCommitFails(t *testing.T) {
+	s := open(t, file(t)+"?_pragma=foreign_keys(1)")
+	for _, q := range []string{
+		"CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+		"CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+	} {
+		if _, err := s.db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		err := s.transact(t.Context(), 1, func(tx *tx) error { return tx.exec("INSERT INTO child VALUES (1)") })
+		if err == nil || !strings.Contains(err.Error(), "FOREIGN KEY") {
+			t.Fatalf("a commit that breaks a constraint: %v", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := s.Write(ctx, apps, syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}); err != nil {
+		t.Errorf("the next write: %v", err)
+	}
+}
+
 // TestReadLetsGo: a slow client must hold no connection while it takes a
 // short answer, or a few of them stop everybody.
 func TestReadLetsGo(t *testing.T) {

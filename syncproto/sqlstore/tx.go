@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"time"
 )
@@ -63,8 +64,20 @@ type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
+// once runs f in a transaction. Its statements end with during, and f between
+// them with ctx.
 func (s *Store) once(ctx, during context.Context, f func(*tx) error) error {
-	t, err := s.db.BeginTx(during, s.dialect.write)
+	begin, failed := s.db.BeginTx, func() {}
+	if s.dialect.commitLeavesOpen {
+		conn, err := s.db.Conn(during)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		begin = conn.BeginTx
+		failed = func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) } // not to be used again
+	}
+	t, err := begin(during, s.dialect.write)
 	if err != nil {
 		return err
 	}
@@ -72,7 +85,11 @@ func (s *Store) once(ctx, during context.Context, f func(*tx) error) error {
 	if err := f(&tx{t, ctx, during}); err != nil {
 		return err
 	}
-	return t.Commit()
+	if err := t.Commit(); err != nil {
+		failed()
+		return err
+	}
+	return nil
 }
 
 // insist repeats f while it fails for having met another transaction.
