@@ -47,10 +47,10 @@ type cache struct {
 	Store
 	cfg CacheConfig
 
-	mu       sync.Mutex
-	now, old map[Key]cached // old ones not asked for since now was begun
-	seed     maphash.Seed
-	writes   [256]uint64 // counted by hash of the key
+	mu     sync.Mutex
+	states recent[Key, cached]
+	seed   maphash.Seed
+	writes [256]uint64 // counted by hash of the key
 }
 
 type cached struct {
@@ -77,12 +77,7 @@ func (c *cache) State(ctx context.Context, key Key) (State, error) {
 func (c *cache) look(key Key) (st State, ok bool, writes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.now[key]
-	if !ok {
-		if e, ok = c.old[key]; ok {
-			c.set(key, e)
-		}
-	}
+	e, ok := c.states.get(key, c.cfg.Size)
 	if ok && !e.until.IsZero() && !time.Now().Before(e.until) {
 		ok = false
 	}
@@ -106,17 +101,7 @@ func (c *cache) keep(key Key, st State, writes uint64) {
 	if c.cfg.TTL > 0 {
 		e.until = time.Now().Add(c.cfg.TTL)
 	}
-	c.set(key, e)
-}
-
-func (c *cache) set(key Key, e cached) {
-	if _, ok := c.now[key]; !ok && len(c.now) >= max(1, c.cfg.Size/2) {
-		c.old, c.now = c.now, nil
-	}
-	if c.now == nil {
-		c.now = make(map[Key]cached)
-	}
-	c.now[key] = e
+	c.states.set(key, e, c.cfg.Size)
 }
 
 func (c *cache) forget(match func(Key) bool) {
@@ -125,13 +110,7 @@ func (c *cache) forget(match func(Key) bool) {
 	for i := range c.writes {
 		c.writes[i]++
 	}
-	for _, m := range []map[Key]cached{c.now, c.old} {
-		for k := range m {
-			if match(k) {
-				delete(m, k)
-			}
-		}
-	}
+	c.states.deleteFunc(match)
 }
 
 // Write implements [Store]. What failed may have happened all the same.
@@ -140,8 +119,7 @@ func (c *cache) Write(ctx context.Context, key Key, w Write) (Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	*c.count(key)++
-	delete(c.now, key)
-	delete(c.old, key)
+	c.states.delete(key)
 	return res, err
 }
 

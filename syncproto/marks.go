@@ -33,9 +33,9 @@ type MemoryMarks struct {
 	// The ones not used for longest go first. Zero means 65,536.
 	Size int
 
-	mu       sync.Mutex
-	now, old map[string]mark // old ones not used since now was begun
-	turns    uint64
+	mu    sync.Mutex
+	marks recent[string, mark]
+	turns uint64
 }
 
 type mark struct {
@@ -45,29 +45,11 @@ type mark struct {
 
 const defaultMarks = 1 << 16
 
-func (m *MemoryMarks) get(name string) (mark, bool) {
-	if k, ok := m.now[name]; ok {
-		return k, true
+func (m *MemoryMarks) size() int {
+	if m.Size <= 0 {
+		return defaultMarks
 	}
-	k, ok := m.old[name]
-	if ok {
-		m.set(name, k)
-	}
-	return k, ok
-}
-
-func (m *MemoryMarks) set(name string, k mark) {
-	size := m.Size
-	if size <= 0 {
-		size = defaultMarks
-	}
-	if _, ok := m.now[name]; !ok && len(m.now) >= max(1, size/2) {
-		m.old, m.now = m.now, nil
-	}
-	if m.now == nil {
-		m.now = make(map[string]mark)
-	}
-	m.now[name] = k
+	return m.Size
 }
 
 // Begin implements [Marks].
@@ -75,7 +57,7 @@ func (m *MemoryMarks) Begin(_ context.Context, name string, since Time) (uint64,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turns++
-	m.set(name, mark{since, m.turns})
+	m.marks.set(name, mark{since, m.turns}, m.size())
 	return m.turns, nil
 }
 
@@ -83,8 +65,8 @@ func (m *MemoryMarks) Begin(_ context.Context, name string, since Time) (uint64,
 func (m *MemoryMarks) Advance(_ context.Context, name string, turn uint64, until Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if k, ok := m.get(name); ok && k.turn == turn {
-		m.set(name, mark{until, turn})
+	if k, ok := m.marks.get(name, m.size()); ok && k.turn == turn {
+		m.marks.set(name, mark{until, turn}, m.size())
 	}
 	return nil
 }
@@ -93,6 +75,6 @@ func (m *MemoryMarks) Advance(_ context.Context, name string, turn uint64, until
 func (m *MemoryMarks) Mark(_ context.Context, name string) (Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k, _ := m.get(name)
+	k, _ := m.marks.get(name, m.size())
 	return k.until, nil
 }

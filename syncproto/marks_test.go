@@ -36,7 +36,7 @@ func TestMarksAreBounded(t *testing.T) {
 	for i := range 1000 {
 		m.Begin(ctx, "kept", 7)
 		m.Begin(ctx, fmt.Sprint(i), Time(i))
-		if n := len(m.now) + len(m.old); n > 100 {
+		if n := len(m.marks.now) + len(m.marks.old); n > 100 {
 			t.Fatalf("%d marks are kept, want 100 at the most", n)
 		}
 	}
