@@ -62,4 +62,7 @@
 // fails does not: the last good value stays in force for
 // [SourceConfig].MaxStale. See [Store] for the contract, and package storetest
 // for a suite that checks it.
+//
+// RUNBOOK.md beside this file is for the operator: what to set when the site is
+// in trouble, and what the clients will do then.
 package backoff

@@ -50,9 +50,10 @@ type Policy struct {
 	RetryAfter time.Duration
 
 	// Jitter makes what is sent vary, upward only: a header says between
-	// Interval and Interval*(1+Jitter). 0 sends exactly Interval. 0.25 keeps a
-	// fleet that was stopped together from coming back together. It applies to
-	// RetryAfter too. All headers of a response agree.
+	// Interval and Interval*(1+Jitter). 0 sends exactly Interval. With 0.25 a
+	// fleet that was stopped together drifts apart over some intervals; package
+	// adaptive spreads it at once. It applies to RetryAfter too. All headers of
+	// a response agree.
 	Jitter float64
 
 	// Client, if not nil, names the client a request comes from (its user, its
