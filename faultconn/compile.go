@@ -32,6 +32,7 @@ type rule struct {
 	mu     sync.Mutex
 	seen   int // units of its scope that could have been struck
 	struck int
+	conns  int      // open connections that have been struck
 	rate   schedule // of faults with a shared rate
 }
 
@@ -126,15 +127,26 @@ func (w When) strikes(i int) bool {
 // counts reports whether When depends on the number of the unit.
 func (w When) counts() bool { return w.Skip > 0 || w.First > 0 || w.Every > 1 }
 
-// claim takes one hit; false when the limit is reached.
-func (r *rule) claim() bool {
+// claim takes one hit, on a connection that is new to the rule or not; false
+// when a limit is reached.
+func (r *rule) claim(first bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.Limits.Hits > 0 && r.struck >= r.Limits.Hits {
+	if r.Limits.Hits > 0 && r.struck >= r.Limits.Hits || first && r.Limits.Conns > 0 && r.conns >= r.Limits.Conns {
 		return false
 	}
 	r.struck++
+	if first {
+		r.conns++
+	}
 	return true
+}
+
+// leave takes a connection off that was struck.
+func (r *rule) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns--
 }
 
 // hits is how many units the rule has struck.

@@ -168,7 +168,7 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	if e.nothing() || u.fired {
 		return e, nil
 	}
-	if !s.claim() && v.log == nil {
+	if !s.claim(s.connHits == 0) && v.log == nil {
 		u.choice = -1
 		return Effect{}, nil
 	}

@@ -28,11 +28,15 @@ func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, 
 			i.emit(d.events)
 			e = d.effect
 			if err := holdDial(ctx, v, e); err != nil {
+				v.stop()
 				return nil, dialError(network, addr, err)
 			}
 		}
 		inner, err := dial(ctx, network, addr)
 		if err != nil {
+			if v != nil {
+				v.stop()
+			}
 			return nil, err
 		}
 		c := i.wrap(inner, id, v)

@@ -167,6 +167,9 @@ func (i *Injector) wrap(inner net.Conn, id *identity, v *view) net.Conn {
 		c.current.Store(v)
 		v.clocks(c.strike)
 	} else {
+		if v != nil {
+			v.stop()
+		}
 		c.adopt()
 	}
 	i.mu.Unlock()

@@ -64,6 +64,8 @@ func (r Rule) validate() error {
 		return fmt.Errorf("chance %v: set together with mix, whose percentages say how often", r.Chance)
 	case r.Limits.Hits < 0:
 		return fmt.Errorf("limits.hits %d: must not be negative", r.Limits.Hits)
+	case r.Limits.Conns < 0:
+		return fmt.Errorf("limits.conns %d: must not be negative", r.Limits.Conns)
 	}
 	switch r.Scope {
 	case "", PerExchange, PerConnection, PerOperation, PerByte:

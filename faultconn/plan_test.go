@@ -79,7 +79,7 @@ func full() faultconn.Plan {
 			Scope:  faultconn.PerByte,
 			Chance: 0.001,
 			Fault:  fault.Delay{For: time.Second, Jitter: time.Microsecond, Step: time.Minute, Max: time.Hour, Fall: true},
-			Limits: faultconn.Limits{Hits: 9},
+			Limits: faultconn.Limits{Hits: 9, Conns: 2},
 		},
 		{Name: "mix", Mix: []faultconn.Share{{Percent: 12.5, Fault: fault.Garbage{Text: "\x00é\"", Inside: true}}, {Fault: fault.Hang{}}}},
 	}}

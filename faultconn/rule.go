@@ -96,7 +96,11 @@ const (
 // Limits bound how often a rule strikes, so that an experiment cannot get out
 // of hand.
 type Limits struct {
-	Hits int // units struck, over all connections; 0 means no limit
+	// Hits is how many units are struck, over all connections. 0 means no limit.
+	Hits int
+	// Conns is how many connections are struck at the same time: a connection
+	// counts from when it is first struck until it is closed. 0 means no limit.
+	Conns int
 }
 
 // share is the list the draw chooses from.

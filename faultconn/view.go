@@ -36,14 +36,14 @@ type view struct {
 // stake is what one rule knows of one connection.
 type stake struct {
 	*rule
-	units  [3]unit // by direction for scopes that have one, then the clock's
-	source source
-	bytes  [2]byteDraws
-	rates  [2]schedule
-	search search
-	// For When.PerConn.
-	connSeen, connHits int
-	log                []Event // of a replay: what has not happened yet
+	units    [3]unit // by direction for scopes that have one, then the clock's
+	source   source
+	bytes    [2]byteDraws
+	rates    [2]schedule
+	search   search
+	connSeen int // for When.PerConn
+	connHits int
+	log      []Event // of a replay: what has not happened yet
 }
 
 // unit is one unit of a rule's scope: what has been drawn for it.
@@ -163,41 +163,59 @@ func (v *view) clocks(strike func(*view, *stake)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range v.rules {
-		ask, _ := s.asks(OpClock)
-		if !ask || !s.clocked() {
+		if ask, _ := s.asks(OpClock); !ask || !s.clocked() {
 			continue
 		}
-		at := v.start.Add(s.When.After)
-		if t := v.opened.Add(s.When.Age); t.After(at) {
-			at = t
-		}
-		v.timer(at, func() { strike(v, s) }, s.When.Period)
+		at := s.When.moment(v.start, v.opened.Add(s.When.Age))
+		var t *time.Timer
+		t = time.AfterFunc(time.Until(at), func() {
+			strike(v, s)
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			if s.When.Period > 0 && !v.stopped {
+				at = s.When.begin(v.start, at).Add(s.When.Period)
+				t.Reset(time.Until(at))
+			}
+		})
+		v.timers = append(v.timers, t)
 	}
 }
 
-// timer calls f at the time, and then once a period if there is one. v.mu is
-// held.
-func (v *view) timer(at time.Time, f func(), period time.Duration) {
-	var t *time.Timer
-	t = time.AfterFunc(time.Until(at), func() {
-		f()
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if period > 0 && !v.stopped {
-			at = at.Add(period)
-			t.Reset(time.Until(at))
-		}
-	})
-	v.timers = append(v.timers, t)
+// begin is when the window began that holds t or is the last before it.
+func (w When) begin(start, t time.Time) time.Time {
+	first := start.Add(w.After)
+	if w.Period == 0 || t.Before(first) {
+		return first
+	}
+	return first.Add(t.Sub(first) / w.Period * w.Period)
 }
 
-// stop stops the timers; one that is running finds its plan or its connection
-// gone.
+// moment is the first time from ready on that is in a window. Without Period
+// that window may be over, which is found out then.
+func (w When) moment(start, ready time.Time) time.Time {
+	begin := w.begin(start, ready)
+	switch {
+	case ready.Before(begin):
+		return begin
+	case w.Period > 0 && w.Before > 0 && ready.Sub(begin) >= w.Before-w.After:
+		return begin.Add(w.Period)
+	}
+	return ready
+}
+
+// stop is the end of the connection or of the plan. A timer that is running finds
+// one of them gone.
 func (v *view) stop() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, t := range v.timers {
 		t.Stop()
 	}
-	v.timers, v.stopped = nil, true
+	v.timers = nil
+	for _, s := range v.rules {
+		if s.connHits > 0 && !v.stopped {
+			s.leave()
+		}
+	}
+	v.stopped = true
 }

@@ -22,7 +22,7 @@
 //	slice       read, write        none: reads are short
 //	loss        read, write        none: data are late
 //	hang        read, peer-close   none: data do not come
-//	black-hole  all but accept     Write reports bytes written that were not, Close leaves the peer's side open
+//	black-hole  all but clock      Write reports bytes written that were not, Close leaves the peer's side open
 //	blackout    all but close      none: the peer has closed, dials are refused
 //	abort       reply              none: the peer has reset
 //	reset       read, write, clock none: the peer has reset
