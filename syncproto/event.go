@@ -8,7 +8,9 @@ type Event struct {
 	// "ready", "info", "watch", "preflight", or "" of a request that is none.
 	Op string
 	// Status is the HTTP status answered, 499 when there was no answer, or no
-	// whole one: the client had gone, or the store failed halfway.
+	// whole one: the client had gone, or the store failed halfway. A client has
+	// gone when the request's context was canceled; a server that stops may do
+	// that too.
 	Status int
 	// User and Collection are those of the path or the login, empty if unknown.
 	// A user is an e-mail address: log it with care, and make no metric of it.

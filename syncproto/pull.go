@@ -27,18 +27,12 @@ func (x *exchange) pull() {
 		return
 	}
 	ctx := x.r.Context()
-	if strings.Contains(x.r.URL.RawQuery, "wait=") {
-		wait, bad := x.waitQuery()
-		if bad != nil {
-			x.refuse(bad)
-			return
-		}
-		if err := x.await(ctx, since, wait); err != nil {
-			x.unavailable(err)
-			return
-		}
+	wait, bad := x.waitQuery()
+	if bad != nil {
+		x.refuse(bad)
+		return
 	}
-	st, err := x.cfg.Store.State(ctx, key)
+	st, err := x.await(ctx, since, wait)
 	if err != nil {
 		x.unavailable(err)
 		return

@@ -177,7 +177,7 @@ func TestContextReachesTheStore(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if w := do(gone); w.Body.Len() > 0 || s.events[len(s.events)-1].Status != 499 {
+	if w := do(gone); w.Code != 503 || s.events[len(s.events)-1].Status != 499 {
 		t.Errorf("a client that has gone: %q, event %+v", w.Body, s.events[len(s.events)-1])
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 )
 
 // push takes in apps.
@@ -148,6 +149,9 @@ func (x *exchange) body(most int64) ([]byte, *refusal) {
 	b, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, most))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", most)}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &refusal{http.StatusRequestTimeout, CodeJSON, "the body did not come in time"}
 	}
 	if err != nil {
 		return nil, bad(CodeJSON, "the body ended early")

@@ -19,7 +19,8 @@ import (
 // A waiting client costs a connection and about 4 KiB. A timeout around the
 // handler ends a wait too; the handler answers a little before a deadline of
 // the request's context. A server that drains should cancel the contexts of
-// its requests, with http.Server.BaseContext.
+// its requests, through http.Server.BaseContext: waits then end at once, with
+// the answer that there is no news.
 type Watch struct {
 	// Max is how long a client may wait in one request, and how long a stream
 	// lasts before the client has to come again. Zero turns waiting off.
@@ -99,6 +100,9 @@ func (h *hub) wake(key Key) {
 
 // waitQuery reads wait, in seconds; a fraction is allowed.
 func (x *exchange) waitQuery() (time.Duration, *refusal) {
+	if !strings.Contains(x.r.URL.RawQuery, "wait=") { // as most polls
+		return 0, nil
+	}
 	s := x.r.URL.Query().Get("wait")
 	if s == "" {
 		return 0, nil
@@ -123,16 +127,22 @@ func within(ctx context.Context, d time.Duration) time.Duration {
 	return max(0, d)
 }
 
-// await returns when the collection is newer than since or deleted, or the time
-// is up. What it saw of the state is read again by who asked.
-func (x *exchange) await(ctx context.Context, since Time, wait time.Duration) error {
-	wait = within(ctx, wait)
-	if wait == 0 {
-		return nil
+// await returns the state of the collection as soon as that is newer than since
+// or deleted, or else when the time is up. A context that ends meanwhile ends the
+// wait and is no failure: either nobody is there any more, or the server stops,
+// and then its clients had better hear that there is no news than that it is
+// out of order.
+func (x *exchange) await(ctx context.Context, since Time, wait time.Duration) (State, error) {
+	var (
+		woken chan struct{}
+		leave func()
+		ok    bool
+	)
+	if wait = within(ctx, wait); wait > 0 {
+		woken, leave, ok = x.hub.join(x.key, x.cfg.Watch.Clients)
 	}
-	woken, leave, ok := x.hub.join(x.key, x.cfg.Watch.Clients)
 	if !ok {
-		return nil
+		return x.cfg.Store.State(ctx, x.key)
 	}
 	defer leave()
 	x.event.Op = "watch"
@@ -143,15 +153,15 @@ func (x *exchange) await(ctx context.Context, since Time, wait time.Duration) er
 	for {
 		st, err := x.cfg.Store.State(ctx, x.key)
 		if err != nil || st.Deleted != nil || st.Last > since {
-			return err
+			return st, err
 		}
 		select {
 		case <-woken:
 		case <-recheck:
 		case <-end.C:
-			return nil
+			return st, nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return st, nil
 		}
 	}
 }

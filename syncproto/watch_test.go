@@ -1,6 +1,8 @@
 package syncproto_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -148,6 +150,33 @@ func TestEventStream(t *testing.T) {
 		defer again.Close()
 		if name, _ := again.next(); name != "" {
 			t.Errorf("%q, which had been told before", name)
+		}
+	})
+}
+
+// A server that stops lets those go who wait, with a proper answer.
+func TestWaitEndsWithTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true, Watch: watching})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		s := serveHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			both, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			h.ServeHTTP(w, r.WithContext(both))
+		}))
+		d := s.login("ann@example.com")
+		begin := time.Now()
+		go func() {
+			time.Sleep(3 * time.Second)
+			stop()
+		}()
+		status, body := d.text("GET", "?wait=30", "")
+		if took := time.Since(begin); status != 200 || !strings.Contains(body, `"applications":[]`) || took != 3*time.Second {
+			t.Errorf("after %v: %d %s, want that there is no news after 3 s", took, status, body)
 		}
 	})
 }
