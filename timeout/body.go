@@ -34,7 +34,7 @@ func (b *body) Read(p []byte) (int, error) {
 	// ends the body too.
 	timer := time.AfterFunc(idle, func() {
 		if b.g.enter(false) == nil {
-			defer b.g.leave(nil)
+			defer b.g.leave()
 			b.g.rc.SetReadDeadline(past)
 		}
 	})

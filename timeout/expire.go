@@ -53,7 +53,7 @@ func (g *gate) expire() {
 // stall is what the idle timer does when a write takes too long.
 func (g *gate) stall() {
 	g.mu.Lock()
-	if g.phase != committed || !g.writing {
+	if g.phase != committed || g.writing == 0 {
 		g.mu.Unlock()
 		return
 	}

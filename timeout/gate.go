@@ -46,7 +46,7 @@ type gate struct {
 	phase    phase
 	hard     time.Time // zero means none
 	busy     int
-	writing  bool // with the idle timer running
+	writing  int  // calls for which the idle timer runs
 	drained  bool // the rest of the body was given up for the response
 	expiring int  // timers at work on the writer
 	missed   bool // the deadline passed during a hijack
@@ -83,7 +83,8 @@ func (g *gate) enter(commit bool) error {
 		return err
 	}
 	g.busy++
-	if g.writing = commit && g.l.config.WriteIdle > 0 && !g.taken; g.writing {
+	if commit && g.l.config.WriteIdle > 0 && !g.taken {
+		g.writing++
 		if g.idle == nil {
 			g.idle = time.AfterFunc(g.l.config.WriteIdle, g.stall)
 		} else {
@@ -94,23 +95,31 @@ func (g *gate) enter(commit bool) error {
 	return nil
 }
 
-// leave ends a call into the writer. If a limit was met during it, that is what err, if
-// not nil, becomes: the error of a deadline that was set to get the handler out says
-// nothing.
-func (g *gate) leave(err *error) {
+// leave ends a call into the writer.
+func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy--
-	if g.writing {
-		g.writing = false
-		g.idle.Stop()
-	}
 	if g.expiring > 0 && g.busy == 0 {
 		g.changed.Broadcast()
 	}
-	if err != nil && *err != nil && g.err != nil {
+}
+
+// wrote is leave for calls that commit. If a limit was met during the call, that is what
+// err, if not nil, becomes: the error of a deadline that was set to get the handler out
+// says nothing.
+func (g *gate) wrote(err *error) {
+	g.mu.Lock()
+	if g.writing > 0 {
+		if g.writing--; g.writing == 0 {
+			g.idle.Stop()
+		}
+	}
+	if *err != nil && g.err != nil {
 		*err = g.err
 	}
+	g.mu.Unlock()
+	g.leave()
 }
 
 // begin moves the deadlines of a response that may go on as a stream.
@@ -165,6 +174,7 @@ func (g *gate) finish(panicking bool) phase {
 	case g.phase == open && errors.Is(g.ctx.Err(), context.DeadlineExceeded):
 		g.close(&Error{Reason: ReasonDeadline, Limit: g.total, Elapsed: time.Since(g.start)}, false)
 		g.mu.Unlock()
+		g.settle()
 		incident := newIncident()
 		g.answer(incident, false)
 		g.report(false, false, incident)

@@ -210,6 +210,9 @@ func TestStalledReaderIsCutOff(t *testing.T) {
 				l := limiter(t, c.conf)
 				serve(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					start := time.Now()
+					time.AfterFunc(c.want/2, func() { // which says nothing about the reader
+						http.NewResponseController(w).SetReadDeadline(start.Add(time.Hour))
+					})
 					for {
 						if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 							failed <- err

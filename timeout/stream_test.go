@@ -280,3 +280,30 @@ func TestProblem(t *testing.T) {
 		}
 	})
 }
+
+// A websocket, say: what was hijacked lives as long as a stream may.
+func TestHijackedStream(t *testing.T) {
+	on(t, 1, func(s *site, serve func(http.Handler)) {
+		l := limiter(s.T, timeout.Config{Stream: -1})
+		serve(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				s.Error(err)
+				return
+			}
+			defer conn.Close()
+			select {
+			case <-r.Context().Done():
+				io.WriteString(conn, r.Context().Err().Error())
+			case <-time.After(time.Hour):
+				io.WriteString(conn, "an hour")
+			}
+		})))
+		c := s.dial()
+		defer c.Close()
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: site\r\n\r\n")
+		if got, err := io.ReadAll(c); string(got) != "an hour" || err != nil {
+			s.Errorf("got %q, %v", got, err)
+		}
+	})
+}

@@ -45,10 +45,11 @@ func (g *gate) WriteHeader(code int) {
 		g.inform(code)
 		return
 	}
-	if g.enter(true) != nil {
+	err := g.enter(true)
+	if err != nil {
 		return
 	}
-	defer g.leave(nil)
+	defer g.wrote(&err)
 	g.w.WriteHeader(code)
 }
 
@@ -58,7 +59,7 @@ func (g *gate) inform(code int) {
 	if g.enter(false) != nil {
 		return
 	}
-	defer g.leave(nil)
+	defer g.leave()
 	g.mu.Lock()
 	if g.phase == open {
 		if g.before == nil {
@@ -92,7 +93,7 @@ func (g *gate) write(p []byte) (n int, err error) {
 	if err := g.enter(true); err != nil {
 		return 0, err
 	}
-	defer g.leave(&err)
+	defer g.wrote(&err)
 	return g.w.Write(p)
 }
 
@@ -103,7 +104,7 @@ func (g *gate) WriteString(s string) (n int, err error) {
 	if err := g.enter(true); err != nil {
 		return 0, err
 	}
-	defer g.leave(&err)
+	defer g.wrote(&err)
 	return io.WriteString(g.w, s)
 }
 
@@ -155,7 +156,7 @@ func (g *gate) readFrom(rf io.ReaderFrom, src io.Reader) (n int64, err error) {
 	if err := g.enter(true); err != nil {
 		return 0, err
 	}
-	defer g.leave(&err)
+	defer g.wrote(&err)
 	return rf.ReadFrom(src)
 }
 
@@ -186,7 +187,7 @@ func (g *gate) FlushError() (err error) {
 	if err := g.enter(true); err != nil {
 		return err
 	}
-	defer g.leave(&err)
+	defer g.wrote(&err)
 	return g.rc.Flush()
 }
 
@@ -194,7 +195,7 @@ func (g *gate) SetReadDeadline(deadline time.Time) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave(nil)
+	defer g.leave()
 	return g.rc.SetReadDeadline(deadline)
 }
 
@@ -204,7 +205,7 @@ func (g *gate) SetWriteDeadline(deadline time.Time) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave(nil)
+	defer g.leave()
 	g.mu.Lock()
 	g.taken = true
 	g.mu.Unlock()
@@ -215,7 +216,7 @@ func (g *gate) EnableFullDuplex() error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave(nil)
+	defer g.leave()
 	return g.rc.EnableFullDuplex()
 }
 
@@ -228,16 +229,17 @@ func (g *gate) Push(target string, opts *http.PushOptions) error {
 	if err := g.enter(false); err != nil {
 		return err
 	}
-	defer g.leave(nil)
+	defer g.leave()
 	return pusher.Push(target, opts)
 }
 
-// Hijack gives the connection to the handler, and with it all responsibility for time.
+// Hijack gives the connection to the handler, and with it all responsibility for time. The
+// request's context goes on to end as it would have: with Config.Stream, as a stream's does.
 func (g *gate) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := g.enter(false); err != nil {
 		return nil, nil, err
 	}
-	defer g.leave(nil)
+	defer g.leave()
 
 	g.mu.Lock()
 	was := g.phase
@@ -260,10 +262,14 @@ func (g *gate) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		g.rc.SetReadDeadline(by)
 	}
 	conn, buf, err := g.rc.Hijack()
+	g.mu.Lock()
 	if err == nil {
+		if was == open {
+			g.begin()
+		}
+		g.mu.Unlock()
 		return conn, buf, nil
 	}
-	g.mu.Lock()
 	g.phase = was
 	missed := g.missed
 	g.mu.Unlock()
