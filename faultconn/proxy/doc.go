@@ -27,7 +27,8 @@
 //     received before it delivered first.
 //   - When the backend cannot be dialled the client gets an RST. It does not
 //     get a connection that ends at once as if the backend had closed it. Only
-//     a listener that does not exist refuses; close it for that.
+//     a port that nobody listens on refuses; a [Door] does that, and dials that
+//     get no answer at all.
 //
 // Three things cannot be hidden: a client's dial succeeds before the backend
 // has been dialled, TCP acknowledges bytes that the backend has not received,

@@ -2,11 +2,13 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"syscall"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -80,4 +82,32 @@ func ExampleProxy_Conns() {
 			c.Reset()
 		}
 	}
+}
+
+// A Door makes the service behind it refuse, or vanish; here it is an HTTP
+// server, and as well it can be what a Proxy serves.
+func ExampleDoor() {
+	door, err := proxy.Listen("tcp", "localhost:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv := &http.Server{}
+	go srv.Serve(door)
+	defer srv.Close()
+
+	door.Refuse()
+	_, err = net.Dial("tcp", door.Addr().String())
+	fmt.Println("refused:", errors.Is(err, syscall.ECONNREFUSED))
+
+	fmt.Println("open:", door.Open())
+	c, err := net.Dial("tcp", door.Addr().String())
+	fmt.Println("dial:", err)
+	if err == nil {
+		c.Close()
+	}
+	// Output:
+	// refused: true
+	// open: <nil>
+	// dial: <nil>
 }
