@@ -32,9 +32,6 @@ type WaitError struct {
 	Err error
 }
 
-// ErrHeld is the Err of a [WaitError] that is not about the request's context.
-var ErrHeld = errors.New("the transport does not wait for that")
-
 func (e *WaitError) Error() string {
 	return fmt.Sprintf("backoff: %s asks for no requests before %s: %v", e.Origin, e.NotBefore.Format(time.RFC3339), e.Err)
 }

@@ -1,13 +1,6 @@
 package backoff
 
-import (
-	"context"
-	"errors"
-)
-
-// ErrNotSet is what a [Store]'s Get returns, possibly wrapped, when the store
-// answered and holds no value.
-var ErrNotSet = errors.New("backoff: no value is set")
+import "context"
 
 // A Store holds the value that an operator sets. It is shared by every server
 // of a service and by the operator's tool, so it is usually somewhere else and

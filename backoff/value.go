@@ -1,7 +1,6 @@
 package backoff
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,10 +10,6 @@ import (
 // days, beyond which the original App Sync client ignores the header. A
 // [Policy] sends no more than this, whatever the store says.
 const MaxInterval = 48 * time.Hour
-
-// ErrInvalid is what errors about a [Value] that means nothing unwrap to: a
-// negative interval, a share outside 0 to 1, an expiry that has passed.
-var ErrInvalid = errors.New("invalid value")
 
 // A Value is what the service asks of its clients. The zero Value asks
 // nothing.

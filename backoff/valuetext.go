@@ -11,11 +11,6 @@ import (
 	"time"
 )
 
-// ErrCorrupt is what errors about a stored value that cannot be understood
-// unwrap to. A [Source] treats it as no value at all: a lever that somebody
-// bent must not keep the fleet away for ever.
-var ErrCorrupt = errors.New("corrupt value")
-
 // MarshalText gives v the shortest form that keeps all of it: bare decimal
 // seconds ("20") if v has nothing but an Interval, its JSON object otherwise.
 // The bare form is what the original appsync-backoff wrote and reads.
