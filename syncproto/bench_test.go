@@ -55,6 +55,37 @@ func BenchmarkIdlePoll(b *testing.B) {
 	}
 }
 
+// BenchmarkUsers is an idle poll and a push by one of ever more users: the cost
+// must not grow with them. Pushes go round all of them, so that none waits for
+// a tick.
+func BenchmarkUsers(b *testing.B) {
+	for _, n := range []int{10_000, 100_000} {
+		store := new(syncproto.Memory)
+		keys := make([]syncproto.Key, n)
+		write := syncproto.Write{Apps: []syncproto.App{{Origin: "a", Doc: []byte(`{"origin":"a"}`)}}}
+		for i := range keys {
+			keys[i] = syncproto.Key{User: strconv.Itoa(i) + "@example.com", Collection: "apps"}
+			if _, err := store.Write(b.Context(), keys[i], write); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run("state/"+strconv.Itoa(n), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if _, err := store.State(b.Context(), keys[i*7919%n]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("write/"+strconv.Itoa(n), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if _, err := store.Write(b.Context(), keys[i*7919%n], write); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkPull is a pull of a thousand apps, without the network.
 func BenchmarkPull(b *testing.B) {
 	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})

@@ -25,6 +25,9 @@
 // however often it is sent. A push's received never leads a client past
 // something that it has not seen, even if it never sends lastget: see [Marks].
 //
+// The whole protocol, with what the first server and its clients did otherwise, is
+// written down in PROTOCOL.md beside this file.
+//
 // What a client sends wrong is a 4xx with a JSON body; a store or a verifier
 // that fails, or that the request's context gives up on, is a 503 with
 // Retry-After. A 401 is only ever an answer to bad credentials.
@@ -34,9 +37,18 @@
 // A [Store] keeps the collections: [Memory], the databases of the package
 // sqlstore, or your own, checked by the package storetest. A [Verifier] decides
 // who may log in as whom: the package browserid checks BrowserID assertions,
-// [PlainVerifier] is for trying things out. [Sessions] follow the login;
-// [SignedSessions] need no memory and are accepted by all servers with the same
-// key.
+// [Tokens] are for services, [PlainVerifier] is for trying things out.
+// [Sessions] follow the login; [SignedSessions] need no memory and are accepted
+// by all servers with the same key.
+//
+// Several servers over one database behave as one if they have the same key and
+// share their [Marks], for which the package memcache is made; [Cached], or the
+// cache in that package, saves idle polls their query. [Watch] lets clients wait
+// for news. The package mirror copies a store to a second one, the package
+// client is a device.
+//
+// Past what one database can take, shard by user: nothing in the protocol or in
+// the stores crosses from one user to another.
 //
 // Everything waits with the request's context, so a timeout put around the
 // handler bounds all of it, and nothing is sent to poll less often: that is for

@@ -51,6 +51,11 @@ func (c *collection) clear() {
 // after lists the records that Store.Read has to give.
 func (c *collection) after(since Time, limit int) (page []Record, more bool) {
 	first := sort.Search(len(c.log), func(i int) bool { return c.log[i].Time > since })
+	n := min(len(c.log)-first, len(c.records))
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	page = make([]Record, 0, n)
 	for _, e := range c.log[first:] {
 		if e.replaced {
 			continue
