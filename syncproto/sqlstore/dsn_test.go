@@ -109,3 +109,15 @@ func TestUnknownDialect(t *testing.T) {
 		t.Errorf("got %v, want an error that names the dialect", err)
 	}
 }
+
+// FuzzConnector: no DSN makes it panic, and it returns a connector or an error.
+func FuzzConnector(f *testing.F) {
+	for _, dsn := range []string{"sqlite:a?_pragma=x", "postgres://a:b@c:1/d?x=y", "mysql://a:b@c:1/d?x=y", "mysql:a@unix(/b)/c"} {
+		f.Add(dsn)
+	}
+	f.Fuzz(func(t *testing.T, dsn string) {
+		if c, d, err := Connector(dsn); (err == nil) != (c != nil && d != 0) {
+			t.Errorf("%q: %v, %v, %v", dsn, c, d, err)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -71,6 +72,7 @@ func testServer(t *testing.T, db *testserver.Server, dsn string) {
 	})
 	t.Run("restart", func(t *testing.T) { testRestart(t, dsn) })
 	t.Run("frozen", func(t *testing.T) { testFrozen(t, db, fresh(t)) })
+	t.Run("large", func(t *testing.T) { testLarge(t, fresh(t)) })
 	t.Run("broken", func(t *testing.T) { testBroken(t, dsn) })
 	t.Run("quota", func(t *testing.T) {
 		testQuota(t, &pair{stores: [2]*Store{fresh(t), open(t, dsn)}})
@@ -118,6 +120,31 @@ func testQuota(t *testing.T, s *pair) {
 		if err != nil || written != 3 || len(all) != 3 {
 			t.Errorf("%+v: %d writes went through, %d collections are there, %v; want 3", q, written, len(all), err)
 		}
+	}
+}
+
+// testLarge: as many large documents as an import may bring fit, whatever the
+// server accepts in one statement.
+func testLarge(t *testing.T, s *Store) {
+	const n = 30
+	ch := syncproto.Change{State: syncproto.State{UUID: "u", Last: 100}}
+	for i := range n {
+		doc := fmt.Sprintf(`{"n":%d,"icon":"%s"}`, i, strings.Repeat("x", 1<<20))
+		ch.Records = append(ch.Records, syncproto.Record{Time: 100, App: app(fmt.Sprint("app", i), doc)})
+	}
+	if err := s.Apply(t.Context(), apps, ch); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	_, err := s.Read(t.Context(), apps, 0, 0, func(syncproto.State) error { return nil }, func(r syncproto.Record) error {
+		seen++
+		if len(r.Doc) < 1<<20 {
+			t.Errorf("%s came back with %d bytes", r.Origin, len(r.Doc))
+		}
+		return nil
+	})
+	if err != nil || seen != n {
+		t.Errorf("%d of %d documents, %v", seen, n, err)
 	}
 }
 

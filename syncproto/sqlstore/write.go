@@ -10,7 +10,8 @@ import (
 
 // Write implements [syncproto.Store] in one transaction, which is repeated when
 // the database gave way to another one, until the context ends, or for half a
-// minute.
+// minute. A write that SQLite has begun is not interrupted: it ends after the
+// statement it is at, and a commit that has begun is waited for.
 func (s *Store) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
 	if w.Delete != nil {
 		w.Apps, w.IfUnmodifiedSince = nil, nil
