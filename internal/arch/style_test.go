@@ -13,7 +13,12 @@ import (
 
 // maxExported is how many top-level names a reader can hold; a package that
 // needs more is two packages.
-const maxExported = 40
+const maxExported = 30
+
+// wide are the packages that may have more, and why.
+var wide = map[string]int{
+	"syncproto": 45, // the handler's options and the store's contract, and stores need both
+}
 
 func TestEveryPackageIsDocumented(t *testing.T) {
 	pkgs, _ := packages(t)
@@ -55,8 +60,8 @@ func TestExportedNames(t *testing.T) {
 				}
 			}
 		}
-		if n > maxExported {
-			t.Errorf("package %s exports %d names, want at most %d: is it two packages?", dir, n, maxExported)
+		if most := max(maxExported, wide[dir]); n > most {
+			t.Errorf("package %s exports %d names, want at most %d: is it two packages?", dir, n, most)
 		}
 	}
 }
