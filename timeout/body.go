@@ -35,7 +35,7 @@ func (b *body) Read(p []byte) (int, error) {
 	timer := time.AfterFunc(idle, func() {
 		if b.g.enter(false) == nil {
 			defer b.g.leave()
-			b.g.rc.SetReadDeadline(past)
+			b.g.endRead()
 		}
 	})
 	n, err := b.read(p)

@@ -35,7 +35,7 @@ func (g *gate) expire() {
 
 	// A handler in the middle of reading a body that does not come must let go of it.
 	if g.body.unread() {
-		g.rc.SetReadDeadline(past)
+		g.endRead()
 	}
 	incident := ""
 	if sent || gone {
@@ -64,7 +64,7 @@ func (g *gate) stall() {
 		g.expiring++
 		g.idle.Reset(g.l.config.WriteIdle)
 		g.mu.Unlock()
-		g.rc.SetReadDeadline(past)
+		g.endRead()
 		g.resume()
 		return
 	}
@@ -140,9 +140,17 @@ func (g *gate) cut() {
 	conn.Close()
 }
 
+// endRead lets go of whoever reads the rest of the body, the handler or the server.
+func (g *gate) endRead() {
+	g.readEnded.Store(true)
+	g.rc.SetReadDeadline(past)
+}
+
 // gone reports whether the request's context was cancelled from outside. A deadline from
 // outside is no such thing: it belongs to a Limiter or a middleware that will answer.
-func (g *gate) gone() bool { return errors.Is(g.r.Context().Err(), context.Canceled) }
+func (g *gate) gone() bool {
+	return !g.readEnded.Load() && errors.Is(g.r.Context().Err(), context.Canceled)
+}
 
 func (g *gate) report(sent, gone bool, incident string) {
 	e := g.err // does not change any more

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,8 @@ type gate struct {
 	timer  *time.Timer
 	idle   *time.Timer   // runs during a write; nil without WriteIdle
 	ended  chan struct{} // closed when the deadline has done its work; nil on HTTP/1
+
+	readEnded atomic.Bool // by us: what the server says of the client after that is not so
 
 	mu       sync.Mutex
 	changed  sync.Cond // busy reached 0, or expiring ended

@@ -173,6 +173,9 @@ func TestSlowSenderIsAnswered408(t *testing.T) {
 			s.Errorf("stalled: %v %q after %v", res.Status, body, took)
 		}
 		synctest.Wait()
+		if got := l.Stats(); got != (timeout.Stats{}) {
+			s.Errorf("%+v", got)
+		}
 	})
 }
 
