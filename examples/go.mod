@@ -1,6 +1,6 @@
 module github.com/brownout-go/brownout/examples
 
-go 1.26.0
+go 1.25.0
 
 require (
 	github.com/bradfitz/gomemcache v0.0.0-20230905024940-24af94b03874
@@ -9,7 +9,7 @@ require (
 	github.com/cactus/go-statsd-client/v5 v5.0.0
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/failsafe-go/failsafe-go v0.9.8
-	github.com/go-ldap/ldap/v3 v3.4.15
+	github.com/go-ldap/ldap/v3 v3.4.14
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/goccy/go-yaml v1.19.2
 	github.com/jackc/pgx/v5 v5.12.0
