@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
@@ -53,6 +55,35 @@ func TestAuthorization(t *testing.T) {
 		s.do("POST", annURL+"?delete", `{"client_id":"x"}`, "Authorization", auth).want(401)
 	}
 	s.do("GET", "/collections/ann%2540example.com/apps", "", "Authorization", ann.auth).want(401)
+}
+
+// A client that takes the newer tokens it is offered stays logged in for as long
+// as it comes now and then.
+func TestSessionSlides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newSite(t, syncproto.Config{}).device("ann@example.com")
+		first, renewed := d.auth, 0
+		for day := range 100 {
+			a := d.get("").want(200)
+			if next := a.Header().Get("X-Sync-Authorization"); next != "" {
+				d.auth = next
+				renewed++
+			} else if day == 0 {
+				d.push(`[{"origin":"a"}]`) // of which the session's mark is kept
+				d.pull(0)
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		if renewed < 5 || renewed > 8 {
+			t.Errorf("%d new tokens in 100 days, want one each 15", renewed)
+		}
+		until := d.pull(0).Until
+		if got := d.push(`[{"origin":"a"}]`); got <= until {
+			t.Errorf("received %v after everything until %v was pulled: the session is not the same any more", got, until)
+		}
+		d.auth = first
+		d.get("").want(401)
+	})
 }
 
 type brokenSessions struct{ syncproto.Sessions }

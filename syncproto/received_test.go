@@ -3,6 +3,9 @@ package syncproto_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
 	"testing"
 
 	"github.com/brownout-go/brownout/syncproto"
@@ -62,6 +65,40 @@ func TestReceivedOfPages(t *testing.T) {
 	laptop.get("?limit=1").want(200)
 	if got := laptop.push(`[{"origin":"c"}]`); got != first {
 		t.Errorf("received %v after the first page of two, want its end %v", got, first)
+	}
+}
+
+// deaf is a connection that breaks when the answer is written.
+type deaf struct{ h http.Header }
+
+func (d deaf) Header() http.Header       { return d.h }
+func (deaf) WriteHeader(int)             {}
+func (deaf) Write(b []byte) (int, error) { return 0, syscall.EPIPE }
+
+// What was on an answer that did not get through has not been seen.
+func TestReceivedAfterALostAnswer(t *testing.T) {
+	s := newSite(t, syncproto.Config{})
+	phone, laptop := s.device("ann@example.com"), s.device("ann@example.com")
+	until := phone.push(`[{"origin":"a"}]`)
+	if got := laptop.pull(0).Until; got != until {
+		t.Fatal(got)
+	}
+	phone.push(`[{"origin":"lost"}]`)
+	func() {
+		defer func() {
+			if v := recover(); v != http.ErrAbortHandler {
+				t.Errorf("recovered %v, want http.ErrAbortHandler, by which net/http closes the connection", v)
+			}
+		}()
+		r := httptest.NewRequest("GET", annURL+"?since="+until.String(), nil)
+		r.Header.Set("Authorization", laptop.auth)
+		s.h.ServeHTTP(deaf{http.Header{}}, r)
+	}()
+	if e := s.events[len(s.events)-1]; e.Status != 499 || !errors.Is(e.Err, syscall.EPIPE) {
+		t.Errorf("event %+v", e)
+	}
+	if got := laptop.push(`[{"origin":"mine"}]`); got != until {
+		t.Errorf("received %v, want %v: the answer after that was lost", got, until)
 	}
 }
 
