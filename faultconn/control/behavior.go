@@ -82,23 +82,29 @@ func (b behavior) choose(name string, options map[string]any) (behavior, error) 
 	if name == "" || len(next.shares) != 1 || next.shares[0].name != name {
 		return b, noBehavior(name)
 	}
-	next.options = maps.Clone(b.options)
-	if next.options == nil {
-		next.options = map[string]map[string]any{}
-	}
-	kept := maps.Clone(next.options[name])
+	next.options = b.options
+	return next, next.set(name, options)
+}
+
+// set changes options of a behavior. Those that are not given stay.
+func (b *behavior) set(name string, options map[string]any) error {
+	kept := maps.Clone(b.options[name])
 	if kept == nil {
 		kept = map[string]any{}
 	}
 	for _, option := range slices.Sorted(maps.Keys(options)) {
 		v, err := behaviorOption(name, option, options[option])
 		if err != nil {
-			return b, badField{option, err}
+			return badField{option, err}
 		}
 		kept[option] = v
 	}
-	next.options[name] = kept
-	return next, nil
+	b.options = maps.Clone(b.options) // others hold the one before
+	if b.options == nil {
+		b.options = map[string]map[string]any{}
+	}
+	b.options[name] = kept
+	return nil
 }
 
 // behaviorOption checks a value, which may be text, as config files have it.

@@ -20,12 +20,12 @@ type entry struct {
 	inj    faultconn.Injector
 	dials  atomic.Int64 // not less than the last number the injector has given
 
-	mu       sync.Mutex
-	listen   string // as it was asked for, or with the port it got
+	mu       sync.Mutex // never held across a wait
+	listen   string     // as it was asked for, or with the port it got
 	upstream string
 	state    state
 	revision int64
-	run      *run // nil: disabled; changed with the server's mu held too
+	run      *run // nil: disabled
 	bytes    traffic
 }
 
@@ -126,10 +126,12 @@ func (e *entry) rev() int64 {
 func (s *Server) start(e *entry, l net.Listener) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	network, address := split(e.upstream)
-	p := &proxy.Proxy{Name: e.name, Network: network, Upstream: address, OnEvent: e.told}
+	p := &proxy.Proxy{Name: e.name, Upstream: e.upstream, OnEvent: e.told}
 	dial := e.inj.Dialer(e.name, s.Dial)
-	p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	p.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		e.mu.Lock()
+		network, address := split(e.upstream) // it can change while the proxy runs
+		e.mu.Unlock()
 		e.dials.Add(1)
 		return dial(ctx, network, address)
 	}
@@ -172,9 +174,8 @@ func (s *Server) stop(e *entry) {
 	}
 }
 
-// move changes where a proxy listens and leads to, and whether it runs. On an
-// error nothing has changed but that a proxy whose own address has been taken
-// by somebody else is disabled.
+// move changes where a proxy listens and leads to, and whether it runs. Its
+// connections end, if anything changes. On an error nothing has.
 func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 	was := e.describe()
 	moved := !same(listen, was.Listen)
@@ -188,23 +189,25 @@ func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 		return err
 	}
 	var l net.Listener
-	var err error
 	if enabled && (moved || was.Disabled) {
+		var err error
 		if l, err = s.listen(listen); err != nil {
 			return err
 		}
 	}
-	s.stop(e)
+	if l != nil || !enabled {
+		s.stop(e)
+	}
 	e.mu.Lock()
 	e.listen, e.upstream = listen, upstream
 	e.mu.Unlock()
-	if enabled && l == nil { // the same address again, which is free by now
-		if l, err = s.listen(listen); err != nil {
-			return err
-		}
-	}
 	if l != nil {
 		s.start(e, l)
+		return nil
+	}
+	// Only the upstream is another: to listen anew could fail.
+	for _, c := range e.conns() {
+		c.Reset()
 	}
 	return nil
 }
@@ -240,6 +243,7 @@ func (e *entry) describe() Proxy {
 	return Proxy{
 		Name: e.name, Listen: e.listen, Upstream: e.upstream, Disabled: e.run == nil,
 		Plan: e.state.plan, Toxics: append([]Toxic(nil), e.state.toxics...), Behavior: e.state.behavior.text,
+		BehaviorOptions: e.state.behavior.options,
 	}
 }
 

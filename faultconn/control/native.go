@@ -118,6 +118,8 @@ type nativeProxy struct {
 	Plan        any     `json:"plan"`
 	Toxics      []Toxic `json:"toxics,omitempty"`
 	Behavior    string  `json:"behavior,omitempty"`
+
+	Options map[string]map[string]any `json:"behaviorOptions,omitempty"`
 }
 
 func (e *entry) native() nativeProxy {
@@ -125,7 +127,7 @@ func (e *entry) native() nativeProxy {
 	return nativeProxy{
 		Name: p.Name, Listen: p.Listen, Upstream: p.Upstream, Enabled: !p.Disabled,
 		Revision: e.rev(), Connections: len(e.conns()), Up: total.up, Down: total.down,
-		Plan: p.Plan, Toxics: p.Toxics, Behavior: p.Behavior,
+		Plan: p.Plan, Toxics: p.Toxics, Behavior: p.Behavior, Options: p.BehaviorOptions,
 	}
 }
 

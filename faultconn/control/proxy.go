@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,6 +34,9 @@ type Proxy struct {
 	// Behavior is what goes wrong in vaurien's words: a name, or percentages
 	// such as "20:delay,10:error". "" and "dummy" are nothing.
 	Behavior string
+	// BehaviorOptions are the options of vaurien's behaviors, by behavior and
+	// option: {"delay": {"sleep": 2.5}}.
+	BehaviorOptions map[string]map[string]any
 }
 
 // ParseConfig reads proxies from JSON, as files have them and as POST
@@ -45,7 +49,7 @@ type Proxy struct {
 //	  "plan": {"seed": 7, "rules": [{"chance": 0.2, "fault": {"kind": "delay", "for": "2s"}}]}
 //	}]}
 //
-// "enabled": false, "toxics" and "behavior" may be given too. A field that it
+// "enabled": false, "toxics", "behavior" and "behaviorOptions" may be given too. A field that it
 // does not know is an error. The catalogue has the faults that plans may name;
 // nil is fault.Catalogue.
 func ParseConfig(data []byte, catalogue faultconn.Catalogue) ([]Proxy, error) {
@@ -77,13 +81,14 @@ func ParseConfig(data []byte, catalogue faultconn.Catalogue) ([]Proxy, error) {
 
 // wireProxy is a Proxy in JSON.
 type wireProxy struct {
-	Name     string          `json:"name"`
-	Listen   string          `json:"listen"`
-	Upstream string          `json:"upstream"`
-	Enabled  *bool           `json:"enabled,omitempty"`
-	Plan     json.RawMessage `json:"plan,omitempty"`
-	Toxics   []Toxic         `json:"toxics,omitempty"`
-	Behavior string          `json:"behavior,omitempty"`
+	Name     string                    `json:"name"`
+	Listen   string                    `json:"listen"`
+	Upstream string                    `json:"upstream"`
+	Enabled  *bool                     `json:"enabled,omitempty"`
+	Plan     json.RawMessage           `json:"plan,omitempty"`
+	Toxics   []Toxic                   `json:"toxics,omitempty"`
+	Behavior string                    `json:"behavior,omitempty"`
+	Options  map[string]map[string]any `json:"behaviorOptions,omitempty"`
 }
 
 func parseProxy(data []byte, catalogue faultconn.Catalogue) (Proxy, error) {
@@ -91,7 +96,7 @@ func parseProxy(data []byte, catalogue faultconn.Catalogue) (Proxy, error) {
 	if err := decode(bytes.NewReader(data), &w); err != nil {
 		return Proxy{}, err
 	}
-	p := Proxy{Name: w.Name, Listen: w.Listen, Upstream: w.Upstream, Toxics: w.Toxics, Behavior: w.Behavior}
+	p := Proxy{Name: w.Name, Listen: w.Listen, Upstream: w.Upstream, Toxics: w.Toxics, Behavior: w.Behavior, BehaviorOptions: w.Options}
 	p.Disabled = w.Enabled != nil && !*w.Enabled
 	if len(w.Plan) > 0 && string(w.Plan) != "null" {
 		var err error
@@ -127,6 +132,14 @@ func (p Proxy) check() (state, error) {
 	var err error
 	if st.behavior, err = parseBehavior(p.Behavior); err != nil {
 		return state{}, err
+	}
+	for name, options := range p.BehaviorOptions {
+		if !slices.Contains(behaviorNames(), name) {
+			return state{}, noBehavior(name)
+		}
+		if err := st.behavior.set(name, options); err != nil {
+			return state{}, err
+		}
 	}
 	return st, nil
 }

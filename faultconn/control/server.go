@@ -130,11 +130,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var errs []error
 	var proxies []*proxy.Proxy
 	for _, e := range s.entries() {
-		s.mu.Lock()
+		e.mu.Lock()
 		if e.run != nil {
 			proxies = append(proxies, e.run.proxy)
 		}
-		s.mu.Unlock()
+		e.mu.Unlock()
 	}
 	s.changes.Unlock()
 	results := make(chan error, len(proxies))
