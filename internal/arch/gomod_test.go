@@ -40,3 +40,27 @@ func TestRootModule(t *testing.T) {
 		t.Error("go.mod: found no requirement: this test has stopped reading the file")
 	}
 }
+
+// TestGoVersion keeps every module buildable with the oldest Go that is
+// promised: one dependency that asks for more would take the workspace along.
+func TestGoVersion(t *testing.T) {
+	const oldest = "1.25.0"
+	directive := regexp.MustCompile(`(?m)^go (\S+)$`)
+	found := 0
+	walk(t, func(name string) {
+		if filepath.Base(name) != "go.mod" && name != "go.work" {
+			return
+		}
+		text, err := os.ReadFile(filepath.Join(root(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found++
+		if m := directive.FindSubmatch(text); m == nil || string(m[1]) != oldest {
+			t.Errorf("%s does not say go %s", name, oldest)
+		}
+	})
+	if found < 5 {
+		t.Errorf("found %d go.mod and go.work files, want all five", found)
+	}
+}
