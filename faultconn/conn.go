@@ -187,6 +187,13 @@ func (c *conn) Close() error {
 		return c.fail("close", net.ErrClosed)
 	}
 	v := c.view()
+	var e Effect
+	if v != nil && before&(wasReset|wasEnded) == 0 {
+		v.call(OpClose)
+		d := v.decide(OpClose, nil)
+		c.inj.emit(d.events)
+		e = d.effect
+	}
 	c.adopts.Lock()
 	if old := c.current.Swap(nil); old != nil {
 		old.stop()
@@ -208,32 +215,30 @@ func (c *conn) Close() error {
 	if v == nil {
 		return c.inner.Close()
 	}
-	return c.closeUnder(v)
+	return c.closeUnder(v, e)
 }
 
-func (c *conn) closeUnder(v *view) error {
-	v.call(OpClose)
-	d := v.decide(OpClose, nil)
-	c.inj.emit(d.events)
-	if d.effect.Delay > 0 {
+// closeUnder closes as the rules will have it.
+func (c *conn) closeUnder(v *view, e Effect) error {
+	if e.Delay > 0 {
 		// Reads and writes end now, the wrapped connection later.
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
 		var g gate
-		g.wait(time.Now().Add(d.effect.Delay), nil, v.changed)
+		g.wait(time.Now().Add(e.Delay), nil, v.changed)
 	}
 	switch {
-	case d.effect.Discard:
+	case e.Discard:
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
 		if c.inj.lose(c.inner, v.compiled) {
 			return nil
 		}
-	case d.effect.Reset:
+	case e.Reset:
 		abort(c.inner)
 		return nil
 	}
 	err := c.inner.Close()
-	if d.effect.Err != nil {
-		return c.fail("close", d.effect.Err)
+	if e.Err != nil {
+		return c.fail("close", e.Err)
 	}
 	return err
 }

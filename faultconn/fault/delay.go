@@ -10,8 +10,9 @@ import (
 	"github.com/brownout-go/brownout/faultconn"
 )
 
-// Delay makes data late. By default it holds what is read, once an exchange:
-// the reply of a slow server, or the request of a slow client. With Select.Ops
+// Delay makes data late. By default it holds what is read, or the end of the
+// stream if that is all that comes, once an exchange: the reply of a slow server,
+// or the request of a slow client. With Select.Ops
 // it holds the operations named there instead: a slow dial, a slow accept, a
 // slow close, a write that blocks.
 //
@@ -67,7 +68,8 @@ func (d Delay) Validate() error {
 }
 
 func (d Delay) Inject(op faultconn.Op) faultconn.Effect {
-	if !op.First || op.Kind != faultconn.OpRead && !op.Chosen {
+	incoming := op.Kind == faultconn.OpRead || op.Kind == faultconn.OpPeerClose
+	if !op.First || !incoming && !op.Chosen {
 		return faultconn.Effect{}
 	}
 	t := d.spread(d.ramp(op.Hit), op.Rand)

@@ -17,7 +17,7 @@
 //
 //	fault       operations         departure from net.Conn
 //	normal      none               none
-//	delay       read               none: data are late
+//	delay       read, peer-close   none: data are late
 //	bandwidth   read, write        none: data are late
 //	slice       read, write        none: reads are short
 //	loss        read, write        none: data are late

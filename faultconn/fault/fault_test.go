@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,6 +58,7 @@ func TestInject(t *testing.T) {
 		{"delay of a write", fault.Delay{For: time.Second}, op(faultconn.OpWrite), nothing},
 		{"delay of a write that is chosen", fault.Delay{For: time.Second}, chosen(faultconn.OpWrite), delay},
 		{"delay of a dial", fault.Delay{For: time.Second}, op(faultconn.OpDial), nothing},
+		{"delay of the end", fault.Delay{For: time.Second}, op(faultconn.OpPeerClose), delay},
 		{"zero delay", fault.Delay{}, op(faultconn.OpRead), nothing},
 		{"hang of a read", fault.Hang{}, later(op(faultconn.OpRead)), hang},
 		{"hang of the end", fault.Hang{}, op(faultconn.OpPeerClose), hang},
@@ -154,6 +156,63 @@ func TestCatalogue(t *testing.T) {
 		got, err := fault.Catalogue().Parse([]byte(p.String()))
 		if err != nil || !reflect.DeepEqual(got, p) {
 			t.Errorf("%s comes back as %v, %v", p, got, err)
+		}
+	}
+}
+
+// The shapes of delays have the parameters that their doc says.
+func TestDelayShapes(t *testing.T) {
+	const n = 20_000
+	at, by := 100*time.Millisecond, 20*time.Millisecond
+	for _, c := range []struct {
+		delay             fault.Delay
+		least, most       time.Duration
+		mean, median, p84 time.Duration // 0: not said
+	}{
+		{fault.Delay{For: at, Jitter: by}, at - by, at + by, at, at, 0},
+		{fault.Delay{For: at, Jitter: by, Shape: "normal"}, 0, time.Hour, at, at, at + by},
+		{fault.Delay{For: at, Jitter: by, Shape: "lognormal"}, 0, time.Hour, 0, at, at + by},
+		{fault.Delay{For: at, Jitter: by, Shape: "pareto"}, at, 1 << 62, at + by, 0, 0},
+		{fault.Delay{Table: []time.Duration{at, 2 * at, 6 * at}}, at, 6 * at, 3 * at, 2 * at, 0},
+		{fault.Delay{For: at, Jitter: by, Shape: "pareto", Max: 2 * at}, at, 2 * at, 0, 0, 0},
+	} {
+		if err := c.delay.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		o := op(faultconn.OpRead)
+		draws := make([]time.Duration, n)
+		var sum time.Duration
+		for i := range draws {
+			draws[i] = c.delay.Inject(o).Delay
+			sum += draws[i]
+		}
+		slices.Sort(draws)
+		if draws[0] < c.least || draws[n-1] > c.most {
+			t.Errorf("%+v: within %v and %v, want %v and %v", c.delay, draws[0], draws[n-1], c.least, c.most)
+		}
+		for _, q := range []struct {
+			name      string
+			got, want time.Duration
+		}{{"mean", sum / n, c.mean}, {"median", draws[n/2], c.median}, {"84th percentile", draws[n*84/100], c.p84}} {
+			if q.want > 0 && (q.got < q.want*98/100 || q.got > q.want*102/100) {
+				t.Errorf("%+v: %s %v, want %v", c.delay, q.name, q.got, q.want)
+			}
+		}
+	}
+}
+
+func TestLossBacksOff(t *testing.T) {
+	seen := map[time.Duration]int{}
+	o := op(faultconn.OpRead)
+	for range 10_000 {
+		seen[fault.Loss{Again: 0.5}.Inject(o).Delay]++
+	}
+	for _, c := range []struct {
+		pause time.Duration
+		want  int
+	}{{200 * time.Millisecond, 5000}, {600 * time.Millisecond, 2500}, {1400 * time.Millisecond, 1250}} {
+		if n := seen[c.pause]; n < c.want*9/10 || n > c.want*11/10 {
+			t.Errorf("a pause of %v %d times in 10000, want about %d", c.pause, n, c.want)
 		}
 	}
 }
