@@ -214,6 +214,7 @@ func TestScenario(t *testing.T) {
 			}
 			time.Sleep(30 * time.Second)
 		}
+		synctest.Wait() // until the third round has begun
 		s.changes.Lock()
 		s.halt()
 		s.changes.Unlock()
