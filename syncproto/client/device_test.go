@@ -383,6 +383,29 @@ func TestStatusError(t *testing.T) {
 	}
 }
 
+func TestPushInParts(t *testing.T) {
+	s := serve(t, syncproto.Config{Limits: syncproto.Limits{Body: 200, Apps: 6}})
+	d, other := open(t, s.config()), open(t, s.config())
+	var docs []string
+	for i := range 30 {
+		docs = append(docs, fmt.Sprintf(`{"origin":"app%d","x":"0123456789"}`, i))
+	}
+	set(t, d, docs...)
+	if rep := sync(t, d); rep.Pushed != 30 {
+		t.Errorf("%+v", rep)
+	}
+	sync(t, other)
+	want(t, other, docs...)
+
+	// What is too much by itself is an error, and stays here.
+	set(t, d, `{"origin":"large","x":"`+strings.Repeat("x", 300)+`"}`)
+	_, err := d.Sync(t.Context())
+	var status *client.StatusError
+	if !errors.As(err, &status) || status.Status != 413 || d.Pending() != 1 {
+		t.Errorf("%v, %d pending", err, d.Pending())
+	}
+}
+
 func TestChangeDuringPush(t *testing.T) {
 	s := serve(t, syncproto.Config{})
 	d := open(t, s.config())

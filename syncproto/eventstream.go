@@ -1,0 +1,101 @@
+package syncproto
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// streamHeartbeat is less than what proxies cut idle connections at.
+const streamHeartbeat = 25 * time.Second
+
+func wantsStream(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream")
+}
+
+// events sends an event for each change of the collection until the time is up.
+// It says that there is news and not what: a client pulls it, and whoever is
+// slow gets one event where there were many.
+func (x *exchange) events(since Time) {
+	if id, err := ParseTime(x.r.Header.Get("Last-Event-ID")); err == nil {
+		since = max(since, id)
+	}
+	x.event.Op = "watch"
+	if x.cfg.Watch.Max == 0 {
+		x.fail(http.StatusNotAcceptable, "there are no event streams here: poll")
+		return
+	}
+	ctx := x.r.Context()
+	woken, leave, ok := x.hub.join(x.key, x.cfg.Watch.Clients)
+	if !ok {
+		x.unavailable(fmt.Errorf("syncproto: %d clients are watching already", x.cfg.Watch.Clients))
+		return
+	}
+	defer leave()
+	end := time.NewTimer(within(ctx, x.cfg.Watch.Max))
+	defer end.Stop()
+	heartbeat, stopBeat := ticks(streamHeartbeat)
+	defer stopBeat()
+	recheck, stop := ticks(x.cfg.Watch.Recheck)
+	defer stop()
+
+	begun, told := false, State{Last: since}
+	for {
+		st, err := x.cfg.Store.State(ctx, x.key)
+		if err != nil && !begun {
+			x.unavailable(err)
+			return
+		}
+		if err != nil { // the client comes again and is then told
+			x.event.Err = err
+			return
+		}
+		text := ""
+		if !begun {
+			begun, x.event.Status = true, http.StatusOK
+			h := x.w.Header()
+			h.Set("Content-Type", "text/event-stream")
+			h.Set("Cache-Control", "no-store")
+			h.Set("X-Accel-Buffering", "no") // nginx would hold it back
+			text = ": watching\n\n"
+		}
+		if st.Last > told.Last {
+			name := "change"
+			if st.Deleted != nil {
+				name = "deleted"
+			}
+			text += fmt.Sprintf("event: %s\nid: %v\ndata: {\"until\":%v}\n\n", name, st.Last, st.Last)
+			told = st
+		}
+		for quiet := true; quiet; {
+			if text != "" && !x.flush(text) {
+				return
+			}
+			text = ""
+			select {
+			case <-heartbeat:
+				text = ":\n\n"
+				continue
+			case <-woken:
+			case <-recheck:
+			case <-end.C:
+				return
+			case <-ctx.Done():
+				return
+			}
+			quiet = false
+		}
+	}
+}
+
+func (x *exchange) flush(text string) bool {
+	_, err := x.w.Write([]byte(text))
+	if err == nil {
+		err = http.NewResponseController(x.w).Flush()
+	}
+	if err != nil {
+		x.event.Err = err
+	}
+	return err == nil
+}
