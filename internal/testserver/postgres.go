@@ -21,8 +21,10 @@ func Postgres(tb TB) *Server {
 		Addr: addr, path: path, user: "postgres",
 		args: []string{"-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", ""},
 	}
-	// The port is open before the server takes queries.
-	if ready, err := exec.LookPath(filepath.Join(filepath.Dir(initdb), "pg_isready")); err == nil {
+	// The port is open before the server takes queries. pg_isready lives beside
+	// initdb, which may be a link.
+	if real, err := filepath.EvalSymlinks(initdb); err == nil {
+		ready := filepath.Join(filepath.Dir(real), "pg_isready")
 		s.ready = func() error { return exec.Command(ready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(port)).Run() }
 	}
 	return start(tb, s)

@@ -120,7 +120,8 @@ func (s *Server) Kill() {
 
 // Freeze stops the process without ending it (SIGSTOP): the kernel goes on
 // accepting connections and bytes for it, and nothing answers. Kill and Thaw
-// work on a frozen server.
+// work on a frozen server. Of PostgreSQL this is the process that accepts;
+// sessions that are open have processes of their own and go on.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen server go on.
