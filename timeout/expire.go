@@ -26,6 +26,13 @@ func (g *gate) expire() {
 		g.mu.Unlock()
 		return
 	}
+	if g.outer != nil { // has answered a moment ago
+		g.close(&Error{Reason: ReasonDeadline, Limit: g.total, Elapsed: time.Since(g.start)}, false)
+		g.mu.Unlock()
+		g.settle()
+		g.closed()
+		return
+	}
 	// A client that left gets no 503, and is not counted as one. What it gets if it is
 	// there after all is an error, not the empty 200 of a handler that wrote nothing.
 	gone := g.gone()

@@ -2,8 +2,6 @@ package timeout
 
 import (
 	"context"
-	"fmt"
-	"log"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -59,6 +57,7 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			return
 		}
 		ctx, cancel := g.context()
+		g.yield()
 		g.ctx = requestContext{ctx, g}
 		inner := r.WithContext(&g.ctx)
 		if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
@@ -139,6 +138,23 @@ func (g *gate) inline(next http.Handler, inner *http.Request, cancel context.Can
 	panicking = false
 }
 
+// yield leaves the answer to a Limiter outside if that one's deadline comes first, or at
+// the same time: only one can write it, and what this one writes is that one's response.
+func (g *gate) yield() {
+	outer, ok := g.r.Context().Value(gateKey{}).(*gate)
+	if !ok {
+		return
+	}
+	outer.mu.Lock()
+	by := outer.hard
+	outer.mu.Unlock()
+	if !by.IsZero() && g.hard.Add(minGrace).After(by) {
+		g.outer = outer
+		g.hard = by.Add(minGrace)
+		g.total = g.hard.Sub(g.start)
+	}
+}
+
 // arm starts the timer. The mutex makes it visible to the timer's own function.
 func (g *gate) arm() {
 	g.mu.Lock()
@@ -216,60 +232,4 @@ func (g *gate) done(end phase) {
 			})
 		}
 	}
-}
-
-// A crash is a panic that changed goroutines.
-type crash struct {
-	value any
-	stack []byte
-}
-
-func (c *crash) Error() string { return fmt.Sprintf("%v\n\n%s", c.value, c.stack) }
-
-func (c *crash) Unwrap() error {
-	err, _ := c.value.(error)
-	return err
-}
-
-// panicked reports a panic that nobody is left to receive, the way the server would have.
-func (l *Limiter) panicked(r *http.Request, value any, stack []byte) {
-	l.emit(Event{Kind: KindPanic, Method: r.Method, Path: r.URL.Path, Panic: value, Stack: stack})
-	logf := log.Printf
-	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
-		logf = s.ErrorLog.Printf
-	}
-	logf("timeout: panic serving %v after its deadline: %v\n%s", r.RemoteAddr, value, stack)
-}
-
-// Wait waits until no handler is running, and returns nil, or the error of ctx if that
-// ends first. It is for shutting down: http.Server.Shutdown does not wait for HTTP/2
-// handlers whose requests have been answered, nor for those of responses that were cut
-// off. Call it after Shutdown, when no new requests come.
-func (l *Limiter) Wait(ctx context.Context) error { return l.inFlight.wait(ctx) }
-
-// Stats are counts of a [Limiter].
-type Stats struct {
-	InFlight  int64  // handlers running now, abandoned ones included
-	Abandoned int64  // of these, running although their clients have been answered
-	Queued    int64  // requests waiting for a slot now
-	Timeouts  uint64 // requests answered 503 because of the deadline
-	Refused   uint64 // requests answered 503 because there was no slot
-	Aborted   uint64 // responses cut off
-	Gone      uint64 // requests whose clients left first
-}
-
-// Stats returns the counts as they are now. It may be called at any time.
-func (l *Limiter) Stats() Stats {
-	s := Stats{
-		InFlight:  l.inFlight.load(),
-		Abandoned: l.abandoned.Load(),
-		Timeouts:  l.timeouts.Load(),
-		Refused:   l.refused.Load(),
-		Aborted:   l.aborted.Load(),
-		Gone:      l.gone.Load(),
-	}
-	if l.slots != nil {
-		s.Queued = l.slots.queued.Load()
-	}
-	return s
 }
