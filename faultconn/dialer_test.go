@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -149,4 +150,31 @@ func TestBlackout(t *testing.T) {
 			t.Errorf("exchange after the outage: %q, %v", got, err)
 		}
 	})
+}
+
+// A dial whose time is up reads as net's does.
+func TestInterruptedDialIsLikeTheRealThing(t *testing.T) {
+	const addr = "127.0.0.1:9"
+	expired, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{expired, canceled} {
+		_, want := new(net.Dialer).DialContext(ctx, "tcp", addr) // fails before it dials
+		var inj faultconn.Injector
+		must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{Select: dials, Fault: fault.Hang{}}}})
+		_, got := inj.Dialer("db", memory(t))(ctx, "tcp", addr)
+		if got == nil || want == nil || got.Error() != want.Error() {
+			t.Fatalf("got  %v\nwant %v", got, want)
+		}
+		for _, kind := range []error{context.DeadlineExceeded, context.Canceled, os.ErrDeadlineExceeded} {
+			if errors.Is(got, kind) != errors.Is(want, kind) {
+				t.Errorf("%v: is %v: %v, want %v", got, kind, errors.Is(got, kind), errors.Is(want, kind))
+			}
+		}
+		var g, w net.Error
+		if !errors.As(got, &g) || !errors.As(want, &w) || g.Timeout() != w.Timeout() {
+			t.Errorf("%v: timeout %v, want %v", got, g.Timeout(), w.Timeout())
+		}
+	}
 }
