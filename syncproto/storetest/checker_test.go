@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -222,5 +223,65 @@ func TestHistoriesOfMemory(t *testing.T) {
 	}
 	if wrong := histories(t, n, func() []syncproto.Store { return []syncproto.Store{new(syncproto.Memory)} }); len(wrong) > 0 {
 		t.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+}
+
+// flaky is a database at the end of a bad connection: some calls fail before
+// they get there, some after.
+type flaky struct {
+	syncproto.Store
+	mu  sync.Mutex
+	rng *rand.Rand
+}
+
+var errCut = errors.New("connection cut")
+
+func (f *flaky) cut() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rng.IntN(5) == 0
+}
+
+func (f *flaky) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	if f.cut() {
+		return syncproto.Result{}, errCut
+	}
+	res, err := f.Store.Write(ctx, key, w)
+	if f.cut() {
+		return syncproto.Result{}, errCut
+	}
+	return res, err
+}
+
+func (f *flaky) Read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
+	more, err := f.Store.Read(ctx, key, since, limit, begin, func(r syncproto.Record) error {
+		if f.cut() {
+			return errCut
+		}
+		return each(r)
+	})
+	return more, err
+}
+
+// Failures of the connection are no fault of the store, and must not hide one.
+func TestHistoriesOverABadConnection(t *testing.T) {
+	over := func(open func() syncproto.Store) func() []syncproto.Store {
+		seed := uint64(0)
+		return func() []syncproto.Store {
+			db := open()
+			seed++
+			return []syncproto.Store{&flaky{Store: db, rng: rand.New(rand.NewPCG(seed, 1))}, &flaky{Store: db, rng: rand.New(rand.NewPCG(seed, 2))}}
+		}
+	}
+	if wrong := histories(t, 100, over(func() syncproto.Store { return new(syncproto.Memory) })); len(wrong) > 0 {
+		t.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+	for _, defect := range defects {
+		if defect == "since not strict" {
+			continue // and is found by every read
+		}
+		if len(histories(t, 100, over(func() syncproto.Store { return &double{defect: defect} }))) == 0 {
+			t.Errorf("%s: not caught in 100 histories", defect)
+		}
 	}
 }
