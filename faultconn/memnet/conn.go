@@ -123,13 +123,14 @@ func (c *Conn) close(abort bool) bool {
 // CloseWrite sends a FIN after the bytes written so far; see
 // [net.TCPConn.CloseWrite].
 func (c *Conn) CloseWrite() error {
+	both := c.in.ended() && c.out.ended()
 	h := c.out
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.writeClosed:
 		return c.error("close", net.ErrClosed)
-	case h.writeReset:
+	case h.writeReset || both:
 		return c.error("close", shutdownError)
 	}
 	if !h.writeShut {
@@ -143,13 +144,14 @@ func (c *Conn) CloseWrite() error {
 // CloseRead makes reads return io.EOF once the bytes received so far have been
 // read. As on Linux the peer notices nothing.
 func (c *Conn) CloseRead() error {
+	both := c.in.ended() && c.out.ended()
 	h := c.in
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.readClosed:
 		return c.error("close", net.ErrClosed)
-	case h.readReset:
+	case h.readReset || both:
 		return c.error("close", shutdownError)
 	}
 	h.readShut = true

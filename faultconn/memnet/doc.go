@@ -59,6 +59,8 @@
 //     across a partition lives until the partition heals or a side closes it.
 //   - Retransmission is immediate: a partition that heals delivers what was
 //     written during it at once (plus the link's latency).
+//   - After both CloseWrite and CloseRead Linux answers further bytes with an
+//     RST, here they are kept until Close.
 //   - SetLinger with a positive time does not make Close wait.
 //   - There is one buffer for each direction, not one at each end.
 //   - SyscallConn and File do not exist, and there is no UDP.

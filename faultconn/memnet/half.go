@@ -100,12 +100,14 @@ func (h *half) read(p []byte) (int, error) {
 			}
 		}
 		switch {
-		case h.eof || h.readShut:
+		case h.eof:
 			return 0, io.EOF
 		case h.readReset:
 			if errno := h.reader.takeError(); errno != 0 {
 				return 0, os.NewSyscallError("read", errno)
 			}
+			return 0, io.EOF
+		case h.readShut:
 			return 0, io.EOF
 		}
 		if n := h.awaitBytes(p); n > 0 {
@@ -123,6 +125,17 @@ func (h *half) ripen() {
 		h.eof = h.eof || h.marks[i].fin
 	}
 	h.marks = h.marks[i:]
+}
+
+// ended reports whether the FIN has arrived. With both of a connection's the
+// kernel has forgotten it.
+func (h *half) ended() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.marks) > 0 {
+		h.ripen()
+	}
+	return h.eof
 }
 
 // take moves ready bytes into p, and after them those that a blocked writer

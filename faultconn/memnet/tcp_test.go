@@ -221,10 +221,8 @@ func TestLikeTCP(t *testing.T) {
 			defer n.Close()
 			got := record(t, s, n.Listen, n.Dial)
 			want := record(t, s, net.Listen, net.Dial)
-			for i := range want {
-				if got[i] != want[i] {
-					t.Errorf("step %d\nmemnet:   %s\nloopback: %s", i+1, got[i], want[i])
-				}
+			if d := difference(got, want); d != "" {
+				t.Error(d)
 			}
 		})
 	}
