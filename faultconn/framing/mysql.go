@@ -7,7 +7,8 @@ import "encoding/binary"
 // ones ("COM_QUERY", "COM_STMT_EXECUTE"), "COM_" and the number for others,
 // "HandshakeResponse", "SSLRequest", and "" for packets that continue one. Those
 // of replies are "Handshake", "OK", "ERR", "EOF", and "" for what only the
-// request would explain, such as rows. After an SSLRequest both directions are
+// request would explain, such as rows. It can begin at the first command of a
+// connection that is logged in. After an SSLRequest both directions are
 // Raw.
 func MySQL() *Conversation {
 	w := &mysqlWire{}
@@ -31,6 +32,9 @@ func (r *mysqlRequests) scan(b []byte) (step, error) {
 	st, kind, ok := mysqlPacket(b, r.within)
 	if !ok {
 		return st, nil
+	}
+	if b[3] == 0 {
+		r.started = true // a command: the connection was logged in before
 	}
 	if !r.started {
 		// The length and the flags tell a request for encryption.
@@ -66,9 +70,9 @@ func (r *mysqlReplies) scan(b []byte) (step, error) {
 	}
 	if !r.within {
 		switch {
-		case !r.started && b[3] != 0, !r.started && kind != 10 && kind != 0xff:
+		case !r.started && b[3] == 0 && kind != 10 && kind != 0xff:
 			return step{}, errNotThis
-		case !r.started && kind == 10:
+		case !r.started && b[3] == 0 && kind == 10:
 			st.command = "Handshake"
 		case kind == 0xff:
 			st.command = "ERR"

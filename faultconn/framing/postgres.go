@@ -4,7 +4,8 @@ import "encoding/binary"
 
 // Postgres is the frontend/backend protocol of PostgreSQL, version 3. Commands
 // are the names that its manual gives the messages: "Query", "Parse",
-// "ReadyForQuery", "ErrorResponse". Once encryption has been agreed on both
+// "ReadyForQuery", "ErrorResponse". It can begin at the first query of a
+// connection that is logged in. Once encryption has been agreed on both
 // directions are Raw.
 func Postgres() *Conversation {
 	w := &postgresWire{}
@@ -29,7 +30,10 @@ type postgresRequests struct {
 }
 
 func (r *postgresRequests) scan(b []byte) (step, error) {
-	if r.started {
+	// The first message is the only one without a type, but for a connection
+	// that was logged in before.
+	if r.started || b[0] != 0 {
+		r.started = true
 		return postgresMessage(b, postgresFrontend)
 	}
 	if len(b) < 8 {

@@ -71,6 +71,7 @@ func (y *Reply) Validate() error {
 
 // refusing is what a Reply knows of one connection.
 type refusing struct {
+	asked   bool     // a request has been seen
 	owed    int      // replies that are to come before that of the next request
 	answers []answer // to be given
 	batch   bool     // inside a PostgreSQL batch that is refused
@@ -139,12 +140,12 @@ func (y *Reply) choose(f refusal, c *refusing, side int, m *reach, r *rand.Rand,
 		return
 	}
 	if f.greets && len(c.answers) == 0 && y.Protocol != "postgres" {
-		if m.number == 1 && y.strikes("", m.number, r) {
+		if greeting(y.Protocol, c, m) && y.strikes("", m.number, r) {
 			c.give(f, m, f.answer(y.Protocol, nil, 0))
 		}
 		return
 	}
-	if unasked(y.Protocol, m) {
+	if greeting(y.Protocol, c, m) || unasked(y.Protocol, m) {
 		return
 	}
 	c.owed = max(0, c.owed-1)
@@ -188,6 +189,7 @@ func (y *Reply) strikes(command string, number int, r *rand.Rand) bool {
 // request returns what goes to the server in the place of the request, if it is
 // refused.
 func (y *Reply) request(f refusal, c *refusing, m *reach, r *rand.Rand, data []byte) (text string, refused bool) {
+	c.asked = true
 	if y.Protocol == "postgres" {
 		if c.batch { // up to its Sync, which stands in for all of it
 			c.batch = m.command != "Sync"
@@ -233,6 +235,12 @@ func pipelined(protocol string) bool {
 	return false
 }
 
+// greeting reports whether a reply is the first word of a server that speaks
+// first. A plan can find a connection long after that.
+func greeting(protocol string, c *refusing, m *reach) bool {
+	return m.number == 1 && !c.asked && (protocol == "smtp" || protocol == "mysql" && m.command == "Handshake")
+}
+
 // unasked reports whether a reply answers no request.
 func unasked(protocol string, m *reach) bool {
 	switch protocol {
@@ -240,8 +248,6 @@ func unasked(protocol string, m *reach) bool {
 		return len(m.command) == 3 && m.command[0] == '1' && m.command != "101"
 	case "redis":
 		return m.command == ">"
-	case "smtp":
-		return m.number == 1
 	case "postgres":
 		switch m.command {
 		case "NoticeResponse", "ParameterStatus", "NotificationResponse":
