@@ -1,8 +1,6 @@
 package faultconn
 
-import (
-	"time"
-)
+import "time"
 
 // verdict is what the rules together make of an operation, or of the first n
 // bytes of it.
@@ -37,7 +35,6 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 	}
 	v.ready = ready // for the next time
 	d := verdict{n: n}
-	changed := false // some rule has changed the data: their length is settled
 	for _, s := range ready {
 		e, event := v.ask(s, k, data[:d.n], now)
 		if event != nil {
@@ -51,22 +48,17 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
 			d.effect.Rate, d.rate = e.Rate, s.schedule(e, direction(k))
 		}
-		if changed {
-			continue
-		}
 		if e.Bytes > 0 && e.Bytes < d.n {
 			d.n = e.Bytes
 		}
 		if e.Replace || e.ends() {
 			was := d.effect
-			d.effect, changed = e, true
+			d.effect = e
 			d.effect.Delay, d.effect.Rate, d.effect.Copies = was.Delay, was.Rate, was.Copies
-		}
-		if e.ends() {
-			break
+			return d // what another rule would do to it could not be told apart
 		}
 	}
-	if d.effect.Rate > 0 && !changed && v.packet == 0 {
+	if d.effect.Rate > 0 && v.packet == 0 {
 		d.n = min(d.n, quantum(d.effect.Rate))
 	}
 	return d

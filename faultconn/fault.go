@@ -85,9 +85,10 @@ func (op Op) Reply() bool {
 // faults are made. The zero value lets the operation pass. What does not apply
 // to a kind of operation is ignored there.
 //
-// An effect first takes its time (Delay, Rate, Hang) and then its turn. When
-// several rules fire on one operation their delays add up, the lowest Rate
-// counts, and the first that ends or changes the operation wins.
+// An effect first takes its time (Delay, Rate, Hang) and then its turn. Rules are
+// asked in the order of the plan: their delays add up, the lowest Rate counts,
+// and the first that ends or changes the operation is the last to be asked. Put
+// delays before what they are to delay.
 type Effect struct {
 	// Delay holds the operation for this long. Deadlines, contexts and Close
 	// cut it short.

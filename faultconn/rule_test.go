@@ -290,3 +290,26 @@ func TestOwnFaultInPlanFile(t *testing.T) {
 		t.Errorf("a fault that is not in the catalogue: %v", err)
 	}
 }
+
+// Rules add up to the first that changes or ends the operation; those after it
+// are not asked, and so neither strike nor count.
+func TestRulesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{
+			{Name: "one", Fault: fault.Delay{For: time.Second}},
+			{Name: "two", Fault: fault.Delay{For: 2 * time.Second}},
+			{Name: "garbage", Fault: fault.Garbage{Text: "no"}},
+			{Name: "reset", Select: reads, Fault: fault.Reset{}},
+		}})
+		client, server := pipe(t, &inj)
+		go echo(server)
+		got, d, err := call(client, "hi")
+		if got != "no" || d != 3*time.Second || err != nil {
+			t.Errorf("%q after %v, %v", got, d, err)
+		}
+		if missed := inj.Unfired(); !reflect.DeepEqual(missed, []string{"reset"}) {
+			t.Errorf("did not strike: %q", missed)
+		}
+	})
+}

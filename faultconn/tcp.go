@@ -17,9 +17,12 @@ type tcpConn struct {
 // slice is how much io.Copy moves between two looks at the plan.
 const slice = 256 << 10
 
-// ReadFrom lets net use sendfile and splice while no plan is in force.
+// passes reports whether nothing stands between io.Copy and the socket.
+func (c *tcpConn) passes() bool { return c.clear() || c.free() }
+
+// ReadFrom lets net use sendfile and splice while no plan strikes here.
 func (c *tcpConn) ReadFrom(r io.Reader) (int64, error) {
-	return alternate(c.clear, func() (int64, bool, error) {
+	return alternate(c.passes, func() (int64, bool, error) {
 		// net looks through one LimitedReader, not through two.
 		limited, ok := r.(*io.LimitedReader)
 		if !ok {
@@ -38,9 +41,9 @@ func (c *tcpConn) ReadFrom(r io.Reader) (int64, error) {
 	})
 }
 
-// WriteTo lets net use splice while no plan is in force.
+// WriteTo lets net use splice while no plan strikes here.
 func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
-	return alternate(c.clear, func() (int64, bool, error) {
+	return alternate(c.passes, func() (int64, bool, error) {
 		part := &io.LimitedReader{R: c.inner, N: slice}
 		n, err := io.Copy(w, part)
 		if err != nil {
@@ -52,13 +55,13 @@ func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
 	})
 }
 
-// alternate copies by the fast step while clear and by the slow one while not,
+// alternate copies by the fast step while it may and by the slow one otherwise,
 // until one of them says that it is done.
-func alternate(clear func() bool, fast func() (int64, bool, error), slow func([]byte) (int64, bool, error)) (total int64, err error) {
+func alternate(may func() bool, fast func() (int64, bool, error), slow func([]byte) (int64, bool, error)) (total int64, err error) {
 	var buf []byte
 	for done := false; !done && err == nil; {
 		var n int64
-		if clear() {
+		if may() {
 			n, done, err = fast()
 		} else {
 			if buf == nil {
