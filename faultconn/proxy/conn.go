@@ -167,7 +167,7 @@ func (c *Conn) finish(kind EventKind) {
 
 // copy runs one direction, and ends the other if it breaks.
 func (c *Conn) copy(f, back *flow) {
-	b := f.run(&c.proxy.pool, c.done, c.failed)
+	b := f.run(back, &c.proxy.pool, c.done, c.failed)
 	switch {
 	case b == nil:
 	case b.write:

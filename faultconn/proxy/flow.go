@@ -61,8 +61,8 @@ type broken struct {
 }
 
 // run copies until the stream ends; done ends it early. failed is closed once
-// the other direction has failed to write.
-func (f *flow) run(pool *buffers, done, failed <-chan struct{}) *broken {
+// a direction has failed to write.
+func (f *flow) run(back *flow, pool *buffers, done, failed <-chan struct{}) *broken {
 	var (
 		tier   int
 		buf    = f.small[:]
@@ -102,7 +102,7 @@ func (f *flow) run(pool *buffers, done, failed <-chan struct{}) *broken {
 				buf = *pooled
 			}
 		case err == io.EOF:
-			if f.isReset(failed) {
+			if f.isReset(back, failed) {
 				return &broken{err: syscall.ECONNRESET}
 			}
 			f.eof.Store(true)
@@ -127,21 +127,30 @@ func (f *flow) run(pool *buffers, done, failed <-chan struct{}) *broken {
 }
 
 // isReset tells an end of stream that is none: an RST is reported once, and if
-// it was to a write of the other direction, reads find just the end.
-func (f *flow) isReset(failed <-chan struct{}) bool {
-	if !f.dying.Load() {
-		r, ok := f.src.(interface{ CloseRead() error })
-		if !ok || r.CloseRead() == nil { // a dead socket is not connected
-			return false
-		}
-		t := time.NewTimer(grace)
-		defer t.Stop()
+// that was to a write of the other direction, reads find just the end.
+func (f *flow) isReset(back *flow, failed <-chan struct{}) bool {
+	if f.dying.Load() {
+		return f.wasReset.Load()
+	}
+	r, ok := f.src.(interface{ CloseRead() error })
+	if !ok || back.eof.Load() || r.CloseRead() == nil {
+		return false
+	}
+	// The socket is not connected any more. Either both directions have ended,
+	// or a write is about to fail, or has just done so.
+	tick := time.NewTicker(grace / 100)
+	defer tick.Stop()
+	for range 10 {
 		select {
 		case <-failed:
-		case <-t.C:
+			return f.wasReset.Load()
+		case <-tick.C:
+		}
+		if back.eof.Load() {
+			return false
 		}
 	}
-	return f.wasReset.Load()
+	return false
 }
 
 // finish passes the end of the stream on.

@@ -80,10 +80,14 @@ func TestHalfClose(t *testing.T) {
 			t.Errorf("state is %s", s)
 		}
 		time.Sleep(time.Hour)
+		start := time.Now()
 		server.Write([]byte("reply"))
 		server.Close()
 		if got, err = io.ReadAll(client); string(got) != "reply" || err != nil {
 			t.Fatalf("the client read %q, %v", got, err)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("the end of the stream took %v", d)
 		}
 		synctest.Wait()
 		if n := len(r.Conns()); n != 0 {
