@@ -1,0 +1,63 @@
+// Package toxiproxyclient runs the clients that people have for Toxiproxy,
+// unchanged, against package control: the Go client, the command line tool and
+// the one for node. It also sends both servers the same requests and compares
+// what they say.
+package toxiproxyclient
+
+import (
+	"io"
+	"net"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/brownout-go/brownout/faultconn/control"
+)
+
+// serve starts a server of ours and returns the address of its API.
+func serve(t *testing.T) string {
+	t.Helper()
+	s := &control.Server{}
+	h := httptest.NewServer(s.Handler())
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		h.Close()
+	})
+	return h.URL
+}
+
+// echo is an upstream.
+func echo(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			})
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return l.Addr().String()
+}
+
+// missing skips the test, or fails it in CI, where nothing may be missing.
+func missing(t *testing.T, install string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(install)
+	}
+	t.Skip(install)
+}
