@@ -115,7 +115,7 @@ func TestNetHTTP(t *testing.T) {
 		}))
 	})
 	tr := &http.Transport{
-		Dial:                  func(string, string) (net.Conn, error) { return c, nil },
+		DialContext:           func(context.Context, string, string) (net.Conn, error) { return c, nil },
 		MaxConnsPerHost:       1,
 		ExpectContinueTimeout: 1e9,
 	}
