@@ -82,8 +82,10 @@ func (x *exchange) unauthorized(reason string, err error) {
 // unavailable answers for a backend that failed. The reason goes to the event,
 // not to the client.
 func (x *exchange) unavailable(err error) {
-	x.w.Header().Set("Retry-After", seconds(x.cfg.RetryAfter))
-	x.w.Header().Set("Cache-Control", "no-store")
+	h := x.w.Header()
+	h.Del("ETag") // of the answer that was meant to be
+	h.Set("Retry-After", seconds(x.cfg.RetryAfter))
+	h.Set("Cache-Control", "no-store")
 	x.fail(http.StatusServiceUnavailable, "temporarily unavailable")
 	if ctx := x.r.Context(); ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
 		x.event.Status = statusGone // most likely nobody was there to read it

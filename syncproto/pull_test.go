@@ -166,6 +166,9 @@ func TestStoreDown(t *testing.T) {
 		if v := a.object(); v["status"] != "failure" || strings.Contains(a.Body.String(), "secret") {
 			t.Errorf("%s", a.Body)
 		}
+		if a.Header().Get("ETag") != "" || a.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("a 503 with the validators of a 200: %v", a.Header())
+		}
 		if got := a.Header().Get("Retry-After"); got != "2" {
 			t.Errorf("Retry-After %q, want 1.5 s rounded up", got)
 		}
