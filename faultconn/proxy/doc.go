@@ -30,10 +30,10 @@
 //     a port that nobody listens on refuses; a [Door] does that, and dials that
 //     get no answer at all.
 //
-// Three things cannot be hidden: a client's dial succeeds before the backend
-// has been dialled, TCP acknowledges bytes that the backend has not received,
-// and a Unix socket has no RST (its peer reads io.EOF or, if bytes of its own
-// were not read, ECONNRESET).
+// Four things cannot be hidden. A client's dial succeeds before the backend has
+// been dialled. TCP acknowledges bytes that the backend has not received. An RST
+// that follows a FIN is noticed one write later. And a Unix socket has no RST:
+// its peer reads io.EOF or, if bytes of its own were not read, ECONNRESET.
 //
 // # Cost
 //
