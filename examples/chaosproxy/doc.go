@@ -1,0 +1,34 @@
+// Chaosproxy stands between an application and its backends and breaks things
+// on purpose, by plan, while clients for Toxiproxy and vaurien go on working.
+//
+//	chaosproxy -listen :8000 -upstream db:5432 -fault '20:delay=2s,5:reset'
+//	chaosproxy -config chaos.yaml
+//	chaosproxy -toxiproxy toxiproxy.json
+//	chaosproxy -vaurien vaurien.ini
+//
+// The percentages of -fault are of exchanges: a request and its reply. It knows
+// the faults of package fault by their kinds; the value is their main option,
+// and faults with several are for plan files:
+//
+//	20:delay=2s             a fifth of the replies comes two seconds late
+//	5:reset                 one in twenty breaks the connection with an RST
+//	100:bandwidth=65536     64 KiB a second
+//
+// A config file has proxies with their plans, in YAML or JSON; ${NAME} is put
+// in from the environment:
+//
+//	proxies:
+//	  - name: db
+//	    listen: localhost:5433
+//	    upstream: ${DB_HOST}:5432
+//	    plan:
+//	      seed: 7
+//	      rules:
+//	        - {chance: 0.2, fault: {kind: delay, for: 2s}}
+//
+// Everything can be changed at the control address, localhost:8474 unless
+// -control says otherwise: see package control for the API.
+//
+// SIGTERM and Ctrl-C stop listening and wait until the connections have ended,
+// -drain at the most. A second one ends the program at once.
+package main

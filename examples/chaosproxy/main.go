@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cactus/go-statsd-client/v5/statsd"
+	"go.uber.org/zap"
+
+	"github.com/brownout-go/brownout/faultconn/control"
+	"github.com/brownout-go/brownout/faultconn/observe"
+)
+
+func main() {
+	// stop restores what signals do by themselves, so a second one ends the
+	// process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	context.AfterFunc(ctx, stop)
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "chaosproxy: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, and then until the connections have ended.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	proxies, warnings, err := o.proxies(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(stderr, "chaosproxy: warning: %s\n", w)
+	}
+	observer, closeStats, err := o.observer()
+	if err != nil {
+		return err
+	}
+	defer closeStats()
+
+	s := &control.Server{Token: o.token, Seed: o.seed, OnFault: observer.Observe}
+	defer func() { _ = s.Close() }()
+	for _, p := range proxies {
+		if err := s.Add(p); err != nil {
+			return fmt.Errorf("proxy %q: %w", p.Name, err)
+		}
+	}
+	l, err := net.Listen("tcp", o.control)
+	if err != nil {
+		return err
+	}
+	api := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- api.Serve(l) }()
+	fmt.Fprintf(stdout, "control http://%s\n", l.Addr())
+	for _, p := range s.Proxies() {
+		if p.Disabled {
+			fmt.Fprintf(stdout, "%s disabled -> %s\n", p.Name, p.Upstream)
+			continue
+		}
+		fmt.Fprintf(stdout, "%s %s -> %s\n", p.Name, p.Listen, p.Upstream)
+	}
+	select {
+	case err = <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	// The API stays while connections drain: it shows which, and can end them.
+	draining, cancel := context.WithTimeout(context.Background(), o.drain)
+	defer cancel()
+	if err := s.Shutdown(draining); err != nil {
+		fmt.Fprintf(stderr, "chaosproxy: %v\n", err)
+	}
+	_ = s.Close() // ends the streams of events, for which api would wait
+	_ = api.Close()
+	<-failed
+	return nil
+}
+
+// observer tells statsd and the log of faults, as far as asked.
+func (o options) observer() (*observe.Observer, func(), error) {
+	obs := &observe.Observer{}
+	closing := func() {}
+	if o.statsd != "" {
+		client, err := statsd.NewClientWithConfig(&statsd.ClientConfig{Address: o.statsd, Prefix: o.prefix})
+		if err != nil {
+			return nil, nil, fmt.Errorf("-statsd: %w", err)
+		}
+		obs.Statsd = client
+		closing = func() { _ = client.Close() }
+	}
+	if o.log {
+		log, err := zap.NewProduction()
+		if err != nil {
+			return nil, nil, err
+		}
+		obs.Log = log
+	}
+	return obs, closing, nil
+}
