@@ -309,3 +309,63 @@ func TestGarbageReply(t *testing.T) {
 		t.Errorf("then %q, %v", got, err)
 	}
 }
+
+// Whatever the plan, the data and the sizes of reads and writes: what arrives is
+// a prefix of what was sent, and what Write reports is what arrives at least.
+func FuzzStream(f *testing.F) {
+	f.Add([]byte("hello, world"), uint64(1), uint16(3), uint16(5), byte(0), byte(0), 0.5)
+	f.Add(bytes.Repeat([]byte("x"), 500), uint64(2), uint16(100), uint16(7), byte(3), byte(3), 0.01)
+	faults := []faultconn.Fault{
+		fault.Slice{Size: 3, Vary: 2}, fault.Close{}, fault.Reset{}, fault.Abort{}, fault.Fail{With: "timeout"}, fault.ShortWrite{}, fault.Normal{},
+	}
+	scopes := []faultconn.Scope{faultconn.PerExchange, faultconn.PerConnection, faultconn.PerOperation, faultconn.PerByte}
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64, from, size uint16, which, scope byte, chance float64) {
+		var inj faultconn.Injector
+		if err := inj.SetPlan(faultconn.Plan{Seed: seed, Rules: []faultconn.Rule{{
+			When: faultconn.When{From: int64(from)}, Scope: scopes[int(scope)%len(scopes)], Chance: chance,
+			Fault: faults[int(which)%len(faults)],
+		}}}); err != nil {
+			t.Skip(err)
+		}
+		a, server := net.Pipe()
+		client := inj.Conn("db", a)
+		step := 1 + int(size)%100
+		arrived := make(chan []byte)
+		go func() {
+			got, _ := io.ReadAll(server)
+			arrived <- got
+		}()
+		sent := 0
+		for sent < len(data) {
+			n, err := client.Write(data[sent:min(len(data), sent+step)])
+			sent += n
+			if err != nil {
+				break
+			}
+		}
+		client.Close()
+		if got := <-arrived; !bytes.Equal(got, data[:sent]) {
+			t.Errorf("Write reports %d bytes, %d arrived", sent, len(got))
+		}
+
+		a, server = net.Pipe()
+		client = inj.Conn("db", a)
+		defer client.Close()
+		go func() {
+			server.Write(data)
+			server.Close()
+		}()
+		var got []byte
+		for failures := 0; failures < 2; {
+			b := make([]byte, step)
+			n, err := client.Read(b)
+			got = append(got, b[:n]...)
+			if err != nil {
+				failures++
+			}
+		}
+		if !bytes.HasPrefix(data, got) {
+			t.Errorf("%q is not a prefix of %q", got, data)
+		}
+	})
+}
