@@ -159,6 +159,11 @@ func (s *Server) stop(e *entry) {
 		return
 	}
 	_ = r.listener.Close()
+	// A plan can make closing slow, or keep it from the peer. Here it is not
+	// the application that closes, so no plan is in force meanwhile.
+	plan := e.inj.Plan()
+	_ = e.inj.SetPlan(faultconn.Plan{})
+	defer func() { _ = e.inj.SetPlan(plan) }() // it was in force, so it is valid
 	done := make(chan struct{})
 	s.closing.Add(1)
 	go func() {
