@@ -2,7 +2,11 @@ package backends
 
 import (
 	"context"
+	"flag"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -33,6 +37,19 @@ func (r *recording) add(reply bool, b []byte) {
 	}
 	r.bytes[i] = append(r.bytes[i], b...)
 	r.turns = append(r.turns, turn{reply, len(b)})
+}
+
+var captures = flag.String("captures", "", "write what passes to this `folder` as seeds for framing's FuzzStreams")
+
+// save adds the recording to the seeds of the framers' fuzz test.
+func (r *recording) save(t *testing.T, name string) {
+	if *captures == "" {
+		return
+	}
+	text := fmt.Sprintf("go test fuzz v1\n[]byte(%q)\n[]byte(%q)\nbyte('\\x06')\n", r.bytes[0], r.bytes[1])
+	if err := os.WriteFile(filepath.Join(*captures, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type recorded struct {
@@ -78,9 +95,10 @@ func TestWireIsUnderstood(t *testing.T) {
 				t.Fatal("the client has not dialled")
 			}
 			var seen []string
-			for _, r := range all {
+			for i, r := range all {
 				r.mu.Lock()
 				defer r.mu.Unlock()
+				r.save(t, fmt.Sprintf("real-%s-%d", b.name, i+1))
 				want := messages(t, b.name, r, 1<<20)
 				for _, n := range []int{1, 2, 3, 7, 100} {
 					if got := messages(t, b.name, r, n); !slices.Equal(got, want) {

@@ -318,3 +318,70 @@ func TestCustom(t *testing.T) {
 		}
 	}
 }
+
+// On the accepting side requests come in and replies go out.
+func TestReplyServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ name, want string }{
+			{"busy", "$1\r\na\r\n-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n$1\r\nc\r\n"},
+			{"too-many-connections", "$1\r\na\r\n-ERR max number of clients reached\r\n"},
+		} {
+			n := &memnet.Network{}
+			l, err := n.Listen("tcp", "redis:6379")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var inj faultconn.Injector
+			err = inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{says(&framing.Reply{
+				Protocol: "redis", Error: c.name, Messages: framing.Messages{Skip: 1, First: 1},
+			})}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seen []string
+			go func() {
+				s, err := inj.Listener("clients", l).Accept()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer s.Close()
+				r := bufio.NewReader(s)
+				for {
+					line, err := r.ReadString('\n')
+					if err != nil {
+						return
+					}
+					line = strings.TrimSpace(line)
+					seen = append(seen, line)
+					reply := "+PONG\r\n"
+					if _, word, ok := strings.Cut(line, "ECHO "); ok {
+						reply = "$1\r\n" + word + "\r\n"
+					} else if line != "PING" {
+						continue // the rest of an array
+					}
+					if _, err := io.WriteString(s, reply); err != nil {
+						return
+					}
+				}
+			}()
+			client, err := n.Dial("tcp", "redis:6379")
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(client, "ECHO a\r\nECHO b\r\nECHO c\r\n")
+			synctest.Wait()
+			client.(*memnet.Conn).CloseWrite()
+			got, _ := io.ReadAll(client)
+			if string(got) != c.want {
+				t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+			}
+			client.Close()
+			synctest.Wait()
+			if strings.Contains(strings.Join(seen, " "), "ECHO b") {
+				t.Errorf("the server saw %q", seen)
+			}
+			n.Close()
+		}
+	})
+}

@@ -53,8 +53,9 @@ type reach struct {
 
 // follow brings the follower of the operation's connection up to date and
 // returns it with its side; nil if nothing is known of it. choose is called
-// once for each new message, as soon as its command is known. f.mu is held.
-func (f *followers) follow(op faultconn.Op, protocol string, choose func(w *follower, side int, m *reach, r *rand.Rand, data []byte)) (*follower, int) {
+// once for each new message: at its first byte if early, else as soon as its
+// command is known. f.mu is held.
+func (f *followers) follow(op faultconn.Op, protocol string, early bool, choose func(w *follower, side int, m *reach, r *rand.Rand, data []byte)) (*follower, int) {
 	key := connection{op.Point, op.Conn}
 	if op.Kind == faultconn.OpClose {
 		delete(f.conns, key)
@@ -95,7 +96,7 @@ func (f *followers) follow(op faultconn.Op, protocol string, choose func(w *foll
 		return nil, 0
 	}
 	if skip := s.seen - op.Offset; skip < int64(len(op.Data)) {
-		s.look(op.Data[skip:], func(m *reach, r *rand.Rand) {
+		s.look(op.Data[skip:], early, func(m *reach, r *rand.Rand) {
 			var from []byte
 			if at := m.start - op.Offset; at >= 0 {
 				from = op.Data[at:]
@@ -107,7 +108,7 @@ func (f *followers) follow(op faultconn.Op, protocol string, choose func(w *foll
 }
 
 // look finds the messages in the bytes that come next.
-func (s *following) look(data []byte, choose func(*reach, *rand.Rand)) {
+func (s *following) look(data []byte, early bool, choose func(*reach, *rand.Rand)) {
 	for len(data) > 0 {
 		part := s.stream.Next(data)
 		data = data[part.N:]
@@ -135,7 +136,7 @@ func (s *following) look(data []byte, choose func(*reach, *rand.Rand)) {
 				m.body = s.seen
 			}
 		}
-		if !m.decided && (m.command != "" || m.body >= 0) {
+		if !m.decided && (early || m.command != "" || m.body >= 0) {
 			m.decided = true
 			choose(m, rand.New(rand.NewPCG(s.seed, uint64(m.number))))
 		}

@@ -1,6 +1,9 @@
 package framing
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // maxHead bounds how much of a message is looked at before its length must be
 // known; what needs more is Raw.
@@ -55,6 +58,7 @@ type Stream struct {
 	body    int64 // bytes left; rest if up to the end of the stream
 	more    bool  // the message goes on after the body
 	raw     bool
+	partial Section // of the head under way, once it has been found too short
 }
 
 // rest is the length of a body that only the end of the stream ends.
@@ -115,13 +119,18 @@ func (s *Stream) Next(p []byte) Part {
 	}
 	before := len(s.seen)
 	s.seen = append(s.seen, p[:min(len(p), maxHead-before)]...)
+	if s.partial != Raw && s.inLines() && len(s.seen) < maxHead && bytes.IndexByte(p, '\n') < 0 {
+		return Part{N: len(p), Section: s.partial, Number: s.number, Command: s.command}
+	}
+	s.partial = Raw
 	st, err := s.scanLocked()
 	switch {
 	case err != nil, st.head == 0 && len(s.seen) >= maxHead:
 		s.raw, s.seen = true, nil
 		return Part{N: len(p)}
 	case st.head == 0:
-		return Part{N: len(p), Section: max(st.section, Head), Number: s.number, Command: s.command}
+		s.partial = max(st.section, Head)
+		return Part{N: len(p), Section: s.partial, Number: s.number, Command: s.command}
 	}
 	s.seen = s.seen[:0]
 	if s.command == "" {
@@ -134,6 +143,19 @@ func (s *Stream) Next(p []byte) Part {
 	}
 	s.raw = st.raw
 	return part
+}
+
+// inLines reports whether a head that is too short can only be completed by a
+// newline. To look at it again for every byte that comes would take a time that
+// grows with the square of its length.
+func (s *Stream) inLines() bool {
+	switch scan := s.scan.(type) {
+	case *redisScanner:
+		return !scan.requests || !scan.within // or it is the name of a command
+	case *httpScanner, *smtpRequests, *smtpReplies, memcachedRequests, memcachedReplies, lines:
+		return true
+	}
+	return false
 }
 
 func (s *Stream) scanLocked() (step, error) {

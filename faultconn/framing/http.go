@@ -49,11 +49,11 @@ func (h *httpScanner) scan(b []byte) (step, error) {
 	for !h.replies && blank < len(b) && (b[blank] == '\r' || b[blank] == '\n') {
 		blank++
 	}
+	if len(b) > blank && !printable(b[blank]) {
+		return step{}, errNotThis
+	}
 	first, n := cutLine(b[blank:])
 	if n == 0 {
-		if len(b) > blank && !printable(b[blank]) {
-			return step{}, errNotThis
-		}
 		return step{}, nil
 	}
 	end := headEnd(b[blank:])

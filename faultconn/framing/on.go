@@ -23,8 +23,8 @@ import (
 // own: Messages says which and how often. A connection of which it has missed a
 // byte is left alone from there on.
 //
-// A message is recognised by its command; if that comes in pieces, what has
-// passed before is not struck. The Event of a hit gives the place at which the
+// Where Messages names commands, and a command comes in pieces, what has passed
+// before it is known is not struck. The Event of a hit gives the place at which the
 // operation begins, with one Event for an exchange. A value belongs in one
 // rule of one injector, as a pointer: it keeps what it has seen of each
 // connection until that is closed.
@@ -79,7 +79,7 @@ func (o *On) Inject(op faultconn.Op) faultconn.Effect {
 	if o.Messages.Requests {
 		wanted = requests
 	}
-	w, side := o.followers.follow(op, o.Protocol, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
+	w, side := o.followers.follow(op, o.Protocol, len(o.Messages.Commands) == 0, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
 		if side == wanted && o.Messages.fits(m.number, m.command) {
 			m.struck = o.Messages.strikes(o.followers.fit, r)
 			o.followers.fit++

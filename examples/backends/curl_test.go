@@ -1,0 +1,64 @@
+package backends
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
+	"github.com/brownout-go/brownout/faultconn/proxy"
+)
+
+// A client that is not Go, and knows nothing of any of this, tells the faults
+// apart by its exit codes: they are those that its manual gives for a network
+// that does the same.
+func TestCurl(t *testing.T) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		report := t.Skipf
+		if os.Getenv("CI") == "true" {
+			report = t.Fatalf
+		}
+		report("curl is not installed: apt-get install curl")
+	}
+	inj := &faultconn.Injector{}
+	p := &proxy.Proxy{Upstream: startHTTP(t), Dial: inj.Dialer("web", nil)}
+	l := listen(t)
+	go p.Serve(l)
+	defer p.Close()
+	for _, c := range []struct {
+		name  string
+		fault faultconn.Fault
+		exit  int
+	}{
+		{"nothing", fault.Normal{}, 0},
+		{"hung", fault.Hang{}, 28},                        // operation timed out
+		{"backend refuses", fault.Refuse{}, 56},           // failure in receiving
+		{"aborted", fault.Abort{}, 56},                    // the same
+		{"closed", fault.Close{}, 52},                     // nothing was returned
+		{"refused", &framing.Reply{Protocol: "http"}, 22}, // an HTTP status of 400 or more
+		{"cut in the body", &framing.On{Protocol: "http", At: "body", Byte: 100, Fault: fault.Close{}}, 18}, // partial file
+	} {
+		if err := inj.SetPlan(faultconn.Plan{Seed: 1, Rules: []faultconn.Rule{{Fault: c.fault}}}); err != nil {
+			t.Fatal(err)
+		}
+		patience := "60"
+		if c.exit == 28 {
+			patience = "1"
+		}
+		cmd := exec.Command(curl, "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", patience, "--output", os.DevNull, "http://"+l.Addr().String()+"/")
+		out, err := cmd.CombinedOutput()
+		exit := 0
+		if exitErr := new(exec.ExitError); errors.As(err, &exitErr) {
+			exit = exitErr.ExitCode()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if exit != c.exit {
+			t.Errorf("%s: curl ends with %d, want %d: %s", c.name, exit, c.exit, out)
+		}
+	}
+}
