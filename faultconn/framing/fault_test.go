@@ -308,6 +308,18 @@ func (digits) Scan(b []byte) (framing.Step, error) {
 }
 
 func TestCustom(t *testing.T) {
+	// In a plan: the second word is cut.
+	on := &framing.On{
+		Custom:   func() *framing.Conversation { return framing.Custom(digits{}, digits{}) },
+		Messages: framing.Messages{Number: 2, Commands: []string{"word"}}, At: "body", Byte: 1, Fault: fault.Reset{},
+	}
+	_, got, err := received(t, on, nil, []byte("0001a0005hello0001b"), 100)
+	if got != "0001a0005h" || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := (&framing.On{Protocol: "http", Custom: on.Custom, Fault: fault.Reset{}}).Validate(); err == nil {
+		t.Error("two protocols at once are valid")
+	}
 	for _, n := range []int{1, 3, 100} {
 		c := framing.Custom(digits{}, digits{})
 		if got := sprint(collect(t, c.Requests, []byte("0005hello0000"), n)); got != "[word/4+5 word/4+0]" {
@@ -382,6 +394,53 @@ func TestReplyServer(t *testing.T) {
 				t.Errorf("the server saw %q", seen)
 			}
 			n.Close()
+		}
+	})
+}
+
+// A fault follows a bounded number of connections, and leaves alone those that
+// it has let go of rather than strike at a wrong place.
+func TestMostFollowed(t *testing.T) {
+	on := &framing.On{Protocol: "lines", Messages: framing.Messages{Requests: true}, Fault: fault.Fail{With: "reset"}}
+	write := func(conn int, offset int64) bool {
+		e := on.Inject(faultconn.Op{Kind: faultconn.OpWrite, Point: "p", Conn: conn, Offset: offset, Data: []byte("line\n")})
+		return e.Err != nil
+	}
+	const many = 8192
+	for i := range many + 1 {
+		if !write(i+1, 0) {
+			t.Fatalf("connection %d is not struck", i+1)
+		}
+	}
+	if write(1, 5) {
+		t.Error("the first is still followed")
+	}
+	if !write(many, 5) {
+		t.Error("the last but one is not")
+	}
+}
+
+// A plan that is set again finds connections in the middle of their streams,
+// and offsets begin at 0 again.
+func TestPlanSetAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		on := on(&framing.On{
+			Protocol: "http", Messages: framing.Messages{Requests: true, Number: 2}, Fault: fault.Delay{For: time.Second},
+		})
+		s := serve(t, on)
+		for i := range 2 {
+			for j, want := range []time.Duration{0, time.Second, 0} {
+				start := time.Now()
+				if status, _, err := s.do("GET", "/", ""); status != 200 || err != nil {
+					t.Fatal(status, err)
+				}
+				if took := time.Since(start); took != want {
+					t.Errorf("plan %d, request %d: %v, want %v", i+1, j+1, took, want)
+				}
+			}
+			if err := s.inj.SetPlan(faultconn.Plan{Seed: 1, Rules: []faultconn.Rule{on}}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

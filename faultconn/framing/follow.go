@@ -55,7 +55,7 @@ type reach struct {
 // returns it with its side; nil if nothing is known of it. choose is called
 // once for each new message: at its first byte if early, else as soon as its
 // command is known. f.mu is held.
-func (f *followers) follow(op faultconn.Op, protocol string, early bool, choose func(w *follower, side int, m *reach, r *rand.Rand, data []byte)) (*follower, int) {
+func (f *followers) follow(op faultconn.Op, open func() *Conversation, early bool, choose func(w *follower, side int, m *reach, r *rand.Rand, data []byte)) (*follower, int) {
 	key := connection{op.Point, op.Conn}
 	if op.Kind == faultconn.OpClose {
 		delete(f.conns, key)
@@ -70,16 +70,13 @@ func (f *followers) follow(op faultconn.Op, protocol string, early bool, choose 
 	}
 	w := f.conns[key]
 	if w == nil || op.Offset < w.sides[side].offset { // the plan was set anew
-		conv := open(protocol)
+		conv := open()
 		if conv == nil {
 			return nil, 0
 		}
 		w = &follower{}
 		w.sides[requests].stream, w.sides[replies].stream = conv.Requests, conv.Replies
-		if f.conns == nil {
-			f.conns = map[connection]*follower{}
-		}
-		f.conns[key] = w
+		f.add(key, w)
 	}
 	s := &w.sides[side]
 	if s.seen == 0 && op.Rand != nil {
@@ -105,6 +102,28 @@ func (f *followers) follow(op faultconn.Op, protocol string, early bool, choose 
 		})
 	}
 	return w, side
+}
+
+// mostFollowed bounds the connections followed at once. One that another rule
+// has broken is not seen to end.
+const mostFollowed = 8192
+
+// add takes a connection in, in the place of the oldest if there
+// are too many. That one is left alone from then on.
+func (f *followers) add(key connection, w *follower) {
+	if f.conns == nil {
+		f.conns = map[connection]*follower{}
+	}
+	if len(f.conns) >= mostFollowed {
+		oldest := key
+		for k := range f.conns {
+			if k.number < oldest.number {
+				oldest = k
+			}
+		}
+		delete(f.conns, oldest)
+	}
+	f.conns[key] = w
 }
 
 // look finds the messages in the bytes that come next.

@@ -42,6 +42,10 @@ type On struct {
 	// Fault strikes from there to the end of the message. Its operation counts
 	// as chosen (see [faultconn.Op]), so a delay works on requests too.
 	Fault faultconn.Fault
+	// Custom begins a conversation of a protocol of your own, or of a
+	// [LengthPrefix], instead of Protocol. A plan with it can't be written to
+	// JSON.
+	Custom func() *Conversation
 
 	followers followers
 }
@@ -64,8 +68,13 @@ func (o *On) Validate() error {
 			return fmt.Errorf("fault %s: %w", o.Fault.Kind(), err)
 		}
 	}
-	if err := validProtocol(o.Protocol); err != nil {
-		return err
+	switch {
+	case o.Custom != nil && o.Protocol != "":
+		return fmt.Errorf("protocol %q: set together with custom: keep one of them", o.Protocol)
+	case o.Custom == nil:
+		if err := validProtocol(o.Protocol); err != nil {
+			return err
+		}
 	}
 	return o.Messages.validate()
 }
@@ -79,7 +88,11 @@ func (o *On) Inject(op faultconn.Op) faultconn.Effect {
 	if o.Messages.Requests {
 		wanted = requests
 	}
-	w, side := o.followers.follow(op, o.Protocol, len(o.Messages.Commands) == 0, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
+	begin := o.Custom
+	if begin == nil {
+		begin = func() *Conversation { return open(o.Protocol) }
+	}
+	w, side := o.followers.follow(op, begin, len(o.Messages.Commands) == 0, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
 		if side == wanted && o.Messages.fits(m.number, m.command) {
 			m.struck = o.Messages.strikes(o.followers.fit, r)
 			o.followers.fit++

@@ -93,7 +93,7 @@ func (y *Reply) Inject(op faultconn.Op) faultconn.Effect {
 	if err != nil {
 		return faultconn.Effect{}
 	}
-	w, side := y.followers.follow(op, y.Protocol, false, func(w *follower, side int, m *reach, r *rand.Rand, data []byte) {
+	w, side := y.followers.follow(op, func() *Conversation { return open(y.Protocol) }, false, func(w *follower, side int, m *reach, r *rand.Rand, data []byte) {
 		if w.extra == nil {
 			w.extra = &refusing{}
 		}

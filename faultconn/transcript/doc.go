@@ -28,6 +28,11 @@
 // point and in the order of dials and accepts, so the numbers agree where both
 // wrap every connection of a point.
 //
+// For a proxy between programs, wrap the function that it dials its backend
+// with:
+//
+//	p := &proxy.Proxy{Upstream: "db:5432", Dial: log.Dialer("db", inj.Dialer("db", nil))}
+//
 // # Bounds and secrets
 //
 // A log shows the first bytes of each read and write, and of each direction of
