@@ -11,6 +11,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
 // behavior is what goes wrong in vaurien's words.
@@ -18,6 +19,8 @@ type behavior struct {
 	text    string // a name or percentages; "" is dummy
 	shares  []share
 	options map[string]map[string]any // by behavior; kept when another is chosen
+
+	protocol string // of errors; "" is random bytes
 }
 
 type share struct {
@@ -60,6 +63,10 @@ func parseBehavior(text string) (behavior, error) {
 			return b, noBehavior(name)
 		}
 		total += p
+		if i := slices.IndexFunc(b.shares, func(s share) bool { return s.name == name }); i >= 0 {
+			b.shares[i].percent += p
+			continue
+		}
 		b.shares = append(b.shares, share{name, p})
 	}
 	if total > 100 {
@@ -82,7 +89,7 @@ func (b behavior) choose(name string, options map[string]any) (behavior, error) 
 	if name == "" || len(next.shares) != 1 || next.shares[0].name != name {
 		return b, noBehavior(name)
 	}
-	next.options = b.options
+	next.options, next.protocol = b.options, b.protocol
 	return next, next.set(name, options)
 }
 
@@ -150,15 +157,23 @@ func (b behavior) rules() []faultconn.Rule {
 		return b.alone(b.shares[0].name)
 	}
 	var mix []faultconn.Share
+	var rules []faultconn.Rule
 	for _, s := range b.shares {
-		if s.name != "dummy" && s.percent > 0 {
-			mix = append(mix, faultconn.Share{Percent: s.percent, Fault: b.fault(s.name)})
+		if s.name == "dummy" || s.percent == 0 {
+			continue
+		}
+		switch f := b.fault(s.name).(type) {
+		case *framing.Reply: // has to see all messages, so it draws by itself
+			f.Messages.Chance = s.percent / 100
+			rules = append(rules, faultconn.Rule{Name: "behavior " + s.name, Fault: f})
+		default:
+			mix = append(mix, faultconn.Share{Percent: s.percent, Fault: f})
 		}
 	}
-	if len(mix) == 0 {
-		return nil
+	if len(mix) > 0 {
+		rules = append(rules, faultconn.Rule{Name: "behavior", Mix: mix})
 	}
-	return []faultconn.Rule{{Name: "behavior", Mix: mix}}
+	return rules
 }
 
 func (b behavior) alone(name string) []faultconn.Rule {
@@ -170,14 +185,20 @@ func (b behavior) alone(name string) []faultconn.Rule {
 		if b.option(name, "before", true).(bool) {
 			r.Select.Ops = []faultconn.OpKind{faultconn.OpWrite}
 		}
-	case "error":
-		r.When.Skip = b.option(name, "warmup", 0).(int)
-	case "transient":
-		r.When.Skip = b.option(name, "warmup", 0).(int)
-		r.When.First = b.option(name, "agitate", 1).(int)
-		if r.When.First == 0 {
-			return nil
+	case "error", "transient":
+		skip, first := b.option(name, "warmup", 0).(int), 0
+		if name == "transient" {
+			if first = b.option(name, "agitate", 1).(int); first == 0 {
+				return nil
+			}
 		}
+		if reply, ok := b.fault(name).(*framing.Reply); ok {
+			// It counts messages itself, and has to see all of them.
+			reply.Messages.Skip, reply.Messages.First = skip, first
+			r.Fault = reply
+			return []faultconn.Rule{r}
+		}
+		r.When.Skip, r.When.First = skip, first
 	case "hang":
 		r.Select.Ops = []faultconn.OpKind{faultconn.OpWrite, faultconn.OpRead, faultconn.OpPeerClose}
 	case "blackout":
@@ -192,6 +213,9 @@ func (b behavior) fault(name string) faultconn.Fault {
 	case "delay":
 		return fault.Delay{For: time.Duration(b.option(name, "sleep", 1.0).(float64) * float64(time.Second))}
 	case "error", "transient":
+		if inject := b.option(name, "inject", false).(bool); b.protocol != "" && !inject {
+			return &framing.Reply{Protocol: b.protocol}
+		}
 		return fault.Garbage{Inside: b.option(name, "inject", false).(bool)}
 	case "hang":
 		return fault.BlackHole{}

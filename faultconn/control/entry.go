@@ -56,7 +56,7 @@ func (s *Server) entry(name, listen, upstream string) *entry {
 
 // use puts the faults of a state in force.
 func (e *entry) use(next state) error {
-	plan := faultconn.Plan{Seed: next.plan.Seed, Rules: next.rules(e.server.Seed)}
+	plan := faultconn.Plan{Seed: next.plan.Seed, Rules: fresh(next.rules(e.server.Seed))}
 	if err := plan.Validate(); err != nil {
 		return err
 	}
@@ -128,6 +128,9 @@ func (s *Server) start(e *entry, l net.Listener) {
 	defer e.mu.Unlock()
 	p := &proxy.Proxy{Name: e.name, Upstream: e.upstream, OnEvent: e.told}
 	dial := e.inj.Dialer(e.name, s.Dial)
+	if s.WrapDial != nil {
+		dial = s.WrapDial(e.name, dial)
+	}
 	p.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		e.mu.Lock()
 		network, address := split(e.upstream) // it can change while the proxy runs
@@ -163,6 +166,7 @@ func (s *Server) stop(e *entry) {
 	// the application that closes, so no plan is in force meanwhile.
 	plan := e.inj.Plan()
 	_ = e.inj.SetPlan(faultconn.Plan{})
+	plan.Rules = fresh(plan.Rules)
 	defer func() { _ = e.inj.SetPlan(plan) }() // it was in force, so it is valid
 	done := make(chan struct{})
 	s.closing.Add(1)
@@ -247,7 +251,7 @@ func (e *entry) describe() Proxy {
 	defer e.mu.Unlock()
 	return Proxy{
 		Name: e.name, Listen: e.listen, Upstream: e.upstream, Disabled: e.run == nil,
-		Plan: e.state.plan, Toxics: append([]Toxic(nil), e.state.toxics...), Behavior: e.state.behavior.text,
+		Plan: e.state.plan, Toxics: append([]Toxic(nil), e.state.toxics...), Behavior: e.state.behavior.text, Protocol: e.state.behavior.protocol,
 		BehaviorOptions: e.state.behavior.options,
 	}
 }

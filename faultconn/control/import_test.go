@@ -39,7 +39,7 @@ func TestFromVaurien(t *testing.T) {
 [vaurien]
 proxy = 0.0.0.0:8888
 backend = ${DB}:5432
-protocol = redis
+protocol = memcache
 behavior = 20:delay
     10:error
 stay_connected = true
@@ -58,14 +58,14 @@ enabled = true
 		t.Fatal(err)
 	}
 	want := Proxy{
-		Name: "vaurien", Listen: "0.0.0.0:8888", Upstream: "db.internal:5432", Behavior: "20:delay,10:error",
+		Name: "vaurien", Listen: "0.0.0.0:8888", Upstream: "db.internal:5432", Behavior: "20:delay,10:error", Protocol: "memcached",
 		BehaviorOptions: map[string]map[string]any{"delay": {"sleep": 2.5}},
 	}
 	if !reflect.DeepEqual(p, want) {
 		t.Errorf("%+v\nwant %+v", p, want)
 	}
 	text := strings.Join(warnings, "\n")
-	for _, about := range []string{"nap:", "foxy", "[statsd]", "protocol = redis", "stay_connected"} {
+	for _, about := range []string{"nap:", "foxy", "[statsd]", "stay_connected"} {
 		if strings.Count(text, about) != 1 {
 			t.Errorf("there is not one warning about %s:\n%s", about, text)
 		}

@@ -34,8 +34,14 @@ func FromVaurien(data []byte, env func(name string) (value string, ok bool)) (p 
 				case "behavior":
 					p.Behavior = value
 				case "protocol":
-					if value != "tcp" {
-						warn("[vaurien] protocol = %s: has no equal: requests and replies are told apart by their direction", value)
+					switch value {
+					case "tcp":
+					case "memcache":
+						p.Protocol = "memcached"
+					case "http", "redis", "mysql", "smtp":
+						p.Protocol = value
+					default:
+						warn("[vaurien] protocol = %s: has no equal", value)
 					}
 				default:
 					warn("[vaurien] %s: has no equal", option)

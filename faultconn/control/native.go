@@ -118,6 +118,7 @@ type nativeProxy struct {
 	Plan        any     `json:"plan"`
 	Toxics      []Toxic `json:"toxics,omitempty"`
 	Behavior    string  `json:"behavior,omitempty"`
+	Protocol    string  `json:"protocol,omitempty"`
 
 	Options map[string]map[string]any `json:"behaviorOptions,omitempty"`
 }
@@ -127,7 +128,7 @@ func (e *entry) native() nativeProxy {
 	return nativeProxy{
 		Name: p.Name, Listen: p.Listen, Upstream: p.Upstream, Enabled: !p.Disabled,
 		Revision: e.rev(), Connections: len(e.conns()), Up: total.up, Down: total.down,
-		Plan: p.Plan, Toxics: p.Toxics, Behavior: p.Behavior, Options: p.BehaviorOptions,
+		Plan: p.Plan, Toxics: p.Toxics, Behavior: p.Behavior, Protocol: p.Protocol, Options: p.BehaviorOptions,
 	}
 }
 

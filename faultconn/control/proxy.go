@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
 // Proxy says where a proxy listens, where it leads to, and what goes wrong in
@@ -34,6 +35,10 @@ type Proxy struct {
 	// Behavior is what goes wrong in vaurien's words: a name, or percentages
 	// such as "20:delay,10:error". "" and "dummy" are nothing.
 	Behavior string
+	// Protocol is that of the upstream, for the behaviors error and transient:
+	// "http", "memcached", "redis", "mysql", "postgres", "smtp" or "ldap". They
+	// then answer as an overloaded server does. "" is any: random bytes.
+	Protocol string
 	// BehaviorOptions are the options of vaurien's behaviors, by behavior and
 	// option: {"delay": {"sleep": 2.5}}.
 	BehaviorOptions map[string]map[string]any
@@ -49,9 +54,10 @@ type Proxy struct {
 //	  "plan": {"seed": 7, "rules": [{"chance": 0.2, "fault": {"kind": "delay", "for": "2s"}}]}
 //	}]}
 //
-// "enabled": false, "toxics", "behavior" and "behaviorOptions" may be given too. A field that it
+// "enabled": false, "toxics", "behavior", "behaviorOptions" and
+// "protocol" may be given too. A field that it
 // does not know is an error. The catalogue has the faults that plans may name;
-// nil is fault.Catalogue.
+// nil is that of a zero Server.
 func ParseConfig(data []byte, catalogue faultconn.Catalogue) ([]Proxy, error) {
 	var file struct {
 		Proxies []json.RawMessage `json:"proxies"`
@@ -88,6 +94,7 @@ type wireProxy struct {
 	Plan     json.RawMessage           `json:"plan,omitempty"`
 	Toxics   []Toxic                   `json:"toxics,omitempty"`
 	Behavior string                    `json:"behavior,omitempty"`
+	Protocol string                    `json:"protocol,omitempty"`
 	Options  map[string]map[string]any `json:"behaviorOptions,omitempty"`
 }
 
@@ -96,7 +103,7 @@ func parseProxy(data []byte, catalogue faultconn.Catalogue) (Proxy, error) {
 	if err := decode(bytes.NewReader(data), &w); err != nil {
 		return Proxy{}, err
 	}
-	p := Proxy{Name: w.Name, Listen: w.Listen, Upstream: w.Upstream, Toxics: w.Toxics, Behavior: w.Behavior, BehaviorOptions: w.Options}
+	p := Proxy{Name: w.Name, Listen: w.Listen, Upstream: w.Upstream, Toxics: w.Toxics, Behavior: w.Behavior, Protocol: w.Protocol, BehaviorOptions: w.Options}
 	p.Disabled = w.Enabled != nil && !*w.Enabled
 	if len(w.Plan) > 0 && string(w.Plan) != "null" {
 		var err error
@@ -133,6 +140,11 @@ func (p Proxy) check() (state, error) {
 	if st.behavior, err = parseBehavior(p.Behavior); err != nil {
 		return state{}, err
 	}
+	if st.behavior.protocol = p.Protocol; p.Protocol != "" {
+		if err := (&framing.Reply{Protocol: p.Protocol}).Validate(); err != nil {
+			return state{}, badRequest("protocol: %w", err)
+		}
+	}
 	for name, options := range p.BehaviorOptions {
 		if !slices.Contains(behaviorNames(), name) {
 			return state{}, noBehavior(name)
@@ -140,6 +152,9 @@ func (p Proxy) check() (state, error) {
 		if err := st.behavior.set(name, options); err != nil {
 			return state{}, err
 		}
+	}
+	if err := (faultconn.Plan{Rules: st.rules(0)}).Validate(); err != nil {
+		return state{}, badRequest("%w", err)
 	}
 	return st, nil
 }

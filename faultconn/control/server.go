@@ -12,6 +12,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
 	"github.com/brownout-go/brownout/faultconn/proxy"
 )
 
@@ -27,7 +28,8 @@ type Server struct {
 	// address may be called, besides localhost and addresses.
 	Hosts []string
 
-	// Catalogue has the faults that plans may name. nil is fault.Catalogue.
+	// Catalogue has the faults that plans may name. nil is all there are: those
+	// of fault.Catalogue and framing.Catalogue.
 	Catalogue faultconn.Catalogue
 
 	// Seed is that of the draws for toxics, and of vaurien's behaviors. Two
@@ -40,6 +42,10 @@ type Server struct {
 
 	// Dial connects proxies to their upstreams. nil is that of a zero net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// WrapDial wraps the dial function of each proxy, faults included. It fits
+	// transcript.Log.Dialer. nil wraps nothing.
+	WrapDial func(proxy string, dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// OnFault is told of each fault that strikes, OnConn of what happens to
 	// connections. They are called from the goroutines of the connections and
@@ -228,7 +234,7 @@ func (s *Server) listen(address string) (net.Listener, error) {
 
 func (s *Server) catalogue() faultconn.Catalogue {
 	if s.Catalogue == nil {
-		return fault.Catalogue()
+		return append(fault.Catalogue(), framing.Catalogue()...)
 	}
 	return s.Catalogue
 }

@@ -2,6 +2,8 @@ package control
 
 import (
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +112,51 @@ func TestBehaviors(t *testing.T) {
 			t.Errorf("%q, %v", text, err)
 		}
 	})
+}
+
+// TestProtocolErrors has error and transient answer as the upstream's protocol
+// has it, as vaurien does for HTTP.
+func TestProtocolErrors(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "well") }))
+	defer web.Close()
+	f := newFixture(t)
+	if err := f.Add(Proxy{
+		Name: "a", Upstream: strings.TrimPrefix(web.URL, "http://"), Protocol: "http",
+		Behavior: "transient", BehaviorOptions: map[string]map[string]any{"transient": {"agitate": 2}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	c := &http.Client{Transport: tr}
+	get := func() int {
+		resp, err := c.Get("http://" + f.proxy("a").Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		_, _ = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode
+	}
+	for i, want := range []int{503, 503, 200} {
+		if got := get(); got != want {
+			t.Errorf("reply %d of a transient error: %d, want %d", i+1, got, want)
+		}
+	}
+	// A change elsewhere lets it follow the same connection on.
+	f.call("PUT", "/behavior", `{"name":"error"}`, 200)
+	f.call("POST", "/proxies/a/toxics", `{"type":"noop"}`, 200)
+	if got := get(); got != 503 {
+		t.Errorf("after another change: %d, want 503", got)
+	}
+	f.call("PUT", "/v1/proxies/a/plan", `{"rules":[{"fault":{"kind":"reply","protocol":"http","error":"502"}}]}`, 200)
+	f.call("PUT", "/behavior", `{"name":"dummy"}`, 200)
+	for range 2 {
+		if got := get(); got != 502 {
+			t.Errorf("with a plan: %d, want 502", got)
+		}
+	}
+	f.call("POST", "/v1/proxies", `{"name":"x","upstream":"a:1","protocol":"gopher"}`, 400)
 }
 
 func TestPercentages(t *testing.T) {
