@@ -148,12 +148,26 @@ type client struct {
 	in *bufio.Reader
 }
 
+// try makes one exchange over a connection of its own. An RST can come before
+// Dial returns.
+func try(t *testing.T, address string) (string, error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return "", err
+	}
+	return use(t, c).ask("hello")
+}
+
 func dial(t *testing.T, address string) *client {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return use(t, c)
+}
+
+func use(t *testing.T, c net.Conn) *client {
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	return &client{c, bufio.NewReader(c)}
@@ -194,7 +208,7 @@ func TestFlags(t *testing.T) {
 		t.Errorf("statsd got %q, %v", buf[:n], err)
 	}
 	p.call("DELETE", "/v1/proxies/proxy/plan", "")
-	if got, err := dial(t, p.listen["proxy"]).ask("hello"); got != "hello" {
+	if got, err := try(t, p.listen["proxy"]); got != "hello" {
 		t.Errorf("without a plan: %q, %v", got, err)
 	}
 }
@@ -262,11 +276,35 @@ proxies:
       - {type: limit_data, attributes: {bytes: 2}}
 `)
 	p := start(t, 2, "-config", file)
-	if got, err := dial(t, p.listen["db"]).ask("hello"); err == nil {
+	if got, err := try(t, p.listen["db"]); err == nil {
 		t.Errorf("through a blackout: %q", got)
 	}
-	if got, _ := dial(t, p.listen["cache"]).ask("hello"); got != "he" {
+	if got, _ := try(t, p.listen["cache"]); got != "he" {
 		t.Errorf("through limit_data of 2: %q", got)
+	}
+}
+
+// TestTranscript has both sides of a conversation, and the fault in between.
+func TestTranscript(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "talk.txt")
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-fault", "100:delay=1ms", "-transcript", file)
+	c := dial(t, p.listen["proxy"])
+	if got, err := c.ask("hello"); got != "hello" {
+		t.Fatal(got, err)
+	}
+	_ = c.Close()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.wait(); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"proxy 1 > hello\n", "proxy 1 ! -fault: delay", "proxy 1 < hello\n"} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("it lacks %q:\n%s", part, text)
+		}
 	}
 }
 
@@ -277,10 +315,10 @@ func TestImport(t *testing.T) {
 	p := start(t, 2,
 		"-toxiproxy", write(t, "toxiproxy.json", `[{"name":"db","listen":"127.0.0.1:0","upstream":"`+up+`","toxics":[{"type":"limit_data","attributes":{"bytes":3,"speed":1}}]}]`),
 		"-vaurien", write(t, "vaurien.ini", "[vaurien]\nproxy = 127.0.0.1:0\nbackend = "+up+"\nbehavior = 100:blackout\npool_timeout = 30\n"))
-	if got, _ := dial(t, p.listen["db"]).ask("hello"); got != "hel" {
+	if got, _ := try(t, p.listen["db"]); got != "hel" {
 		t.Errorf("through limit_data of 3: %q", got)
 	}
-	if got, err := dial(t, p.listen["vaurien"]).ask("hello"); err == nil {
+	if got, err := try(t, p.listen["vaurien"]); err == nil {
 		t.Errorf("through a blackout: %q", got)
 	}
 	want := "chaosproxy: warning: db: toxic 1: attributes: \"speed\": has no equal\nchaosproxy: warning: [vaurien] pool_timeout: has no equal\n"
@@ -324,7 +362,7 @@ func TestVaurienClient(t *testing.T) {
 	}
 	timed := func() time.Duration {
 		start := time.Now()
-		if got, err := dial(t, p.listen["proxy"]).ask("hello"); got != "hello" {
+		if got, err := try(t, p.listen["proxy"]); got != "hello" {
 			t.Errorf("%q, %v", got, err)
 		}
 		return time.Since(start)
@@ -337,7 +375,7 @@ func TestVaurienClient(t *testing.T) {
 			t.Errorf("delayed by 100 ms, an exchange took %v", took)
 		}
 		withBehavior("blackout", nil, func() {
-			if got, err := dial(t, p.listen["proxy"]).ask("hello"); err == nil {
+			if got, err := try(t, p.listen["proxy"]); err == nil {
 				t.Errorf("through a blackout: %q", got)
 			}
 		})

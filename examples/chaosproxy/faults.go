@@ -7,6 +7,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
 // readPlan reads a plan file.
@@ -15,7 +16,7 @@ func readPlan(file string, env func(string) (string, bool)) (faultconn.Plan, err
 	if err != nil {
 		return faultconn.Plan{}, err
 	}
-	p, err := fault.Catalogue().Parse(data)
+	p, err := append(fault.Catalogue(), framing.Catalogue()...).Parse(data)
 	if err != nil {
 		return p, fmt.Errorf("%s: %w", file, err)
 	}

@@ -13,11 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cactus/go-statsd-client/v5/statsd"
-	"go.uber.org/zap"
-
 	"github.com/brownout-go/brownout/faultconn/control"
-	"github.com/brownout-go/brownout/faultconn/observe"
 )
 
 func main() {
@@ -46,13 +42,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, w := range warnings {
 		fmt.Fprintf(stderr, "chaosproxy: warning: %s\n", w)
 	}
-	observer, closeStats, err := o.observer()
+	s := &control.Server{Token: o.token, Seed: o.seed}
+	done, err := o.watch(s)
 	if err != nil {
 		return err
 	}
-	defer closeStats()
-
-	s := &control.Server{Token: o.token, Seed: o.seed, OnFault: observer.Observe}
+	defer done()
 	defer func() { _ = s.Close() }()
 	for _, p := range proxies {
 		if err := s.Add(p); err != nil {
@@ -89,26 +84,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	_ = api.Close()
 	<-failed
 	return nil
-}
-
-// observer tells statsd and the log of faults, as far as asked.
-func (o options) observer() (*observe.Observer, func(), error) {
-	obs := &observe.Observer{}
-	closing := func() {}
-	if o.statsd != "" {
-		client, err := statsd.NewClientWithConfig(&statsd.ClientConfig{Address: o.statsd, Prefix: o.prefix})
-		if err != nil {
-			return nil, nil, fmt.Errorf("-statsd: %w", err)
-		}
-		obs.Statsd = client
-		closing = func() { _ = client.Close() }
-	}
-	if o.log {
-		log, err := zap.NewProduction()
-		if err != nil {
-			return nil, nil, err
-		}
-		obs.Log = log
-	}
-	return obs, closing, nil
 }

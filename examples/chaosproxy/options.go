@@ -22,6 +22,7 @@ type options struct {
 	control, token                string
 	statsd, prefix                string
 	log                           bool
+	transcript                    string
 	seed                          uint64
 	drain                         time.Duration
 }
@@ -50,6 +51,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.statsd, "statsd", "", "`host:port` to send a counter to for each fault; empty: none")
 	fs.StringVar(&o.prefix, "statsd-prefix", "chaosproxy", "`prefix` of the counters")
 	fs.BoolVar(&o.log, "log", false, "log each fault to standard error")
+	fs.StringVar(&o.transcript, "transcript", "", "`file` to append what clients and upstreams say to, with marks where faults strike")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides which exchanges -fault strikes, and which connections toxics")
 	fs.DurationVar(&o.drain, "drain", 10*time.Second, "longest `time` to wait for connections at the end")
 	if err := fs.Parse(args); err != nil {
