@@ -13,5 +13,5 @@ func TestMemory(t *testing.T) {
 
 // The suite's own tests make many more histories, in virtual time.
 func TestMemoryHistories(t *testing.T) {
-	storetest.Histories(t, 3, 1, func(*testing.T) []syncproto.Store { return []syncproto.Store{new(syncproto.Memory)} })
+	storetest.Histories(t, 20, 1, func(*testing.T) []syncproto.Store { return []syncproto.Store{new(syncproto.Memory)} })
 }

@@ -63,32 +63,6 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) syncproto.Store { return start(t, mirror.Config{}) })
 }
 
-// Devices that do as they please, and the secondary is like the primary in the
-// end.
-func TestHistories(t *testing.T) {
-	storetest.Histories(t, 2, 1, func(t *testing.T) []syncproto.Store {
-		primary, sec := new(syncproto.Memory), new(secondary)
-		s := start(t, mirror.Config{Primary: primary, Secondary: sec})
-		t.Cleanup(func() {
-			if err := s.Sync(context.Background()); err != nil {
-				t.Error(err)
-			}
-			for _, name := range []string{"apps", "more"} {
-				k := syncproto.Key{User: "ann@example.com", Collection: name}
-				var a, b syncproto.State
-				var err error
-				if a, err = primary.State(context.Background(), k); err == nil {
-					b, err = sec.State(context.Background(), k)
-				}
-				if err != nil || a.UUID != b.UUID || a.Last != b.Last {
-					t.Errorf("%s: %+v and %+v, %v", name, a, b, err)
-				}
-			}
-		})
-		return []syncproto.Store{s}
-	})
-}
-
 func key(i int) syncproto.Key {
 	return syncproto.Key{User: fmt.Sprintf("user%d", i%3), Collection: fmt.Sprint("c", i)}
 }

@@ -36,6 +36,7 @@ func (h *history) check() []string {
 
 type checker struct {
 	wrong []string
+	lives []string // uuids of the collection at hand by life, "" if not known yet
 }
 
 func (c *checker) failf(format string, args ...any) {
@@ -46,7 +47,7 @@ func (c *checker) failf(format string, args ...any) {
 type moment struct {
 	by      *writeOp
 	last    syncproto.Time
-	uuid    string
+	life    int // counts the lives begun, and so names one unless deleted
 	deleted *syncproto.Deletion
 	records map[string]syncproto.Record
 }
@@ -87,14 +88,14 @@ func (c *checker) collection(h *history, key syncproto.Key) {
 // where the last answer was one to a copy, the first to begin is taken for the
 // one that did it, unless another is known to be.
 func (w *writeOp) idle(h *history) bool {
-	if w.tries == 1 {
+	if w.exact() {
 		return w.res.Previous == w.res.Time
 	}
 	for _, o := range h.writes {
 		if o == w || o.key != w.key || o.refuse || o.write.Delete == nil || o.res.Time != w.res.Time {
 			continue
 		}
-		if o.tries > 1 && o.begin < w.begin || o.tries == 1 && o.res.Previous != o.res.Time {
+		if o.exact() && o.res.Previous != o.res.Time || !o.exact() && o.begin < w.begin {
 			return true
 		}
 	}
@@ -105,34 +106,29 @@ func (w *writeOp) idle(h *history) bool {
 func (c *checker) replay(done []*writeOp) []moment {
 	now := moment{records: map[string]syncproto.Record{}}
 	moments := []moment{now}
-	lives := map[string]bool{}
+	c.lives = []string{""}
 	for i, w := range done {
 		if i > 0 && w.res.Time == now.last {
 			c.failf("one time for two writes:\n\t%v\n\t%v", now.by, w)
 		}
-		if w.tries == 1 && w.res.Previous != now.last {
+		if w.exact() && w.res.Previous != now.last {
 			c.failf("a write says that %v was before it, and it was %v:\n\t%v", w.res.Previous, now.last, w)
 		}
 		if t := w.write.IfUnmodifiedSince; t != nil && w.write.Delete == nil && now.last != 0 && now.last > *t {
 			c.failf("a conditional write went through after\n\t%v\n\t%v", now.by, w)
 		}
-		next := moment{by: w, last: w.res.Time, records: map[string]syncproto.Record{}}
+		next := moment{by: w, last: w.res.Time, life: now.life, records: map[string]syncproto.Record{}}
 		if w.write.Delete != nil {
 			next.deleted = w.write.Delete
 		} else {
-			if now.deleted == nil {
+			if now.deleted == nil && now.life > 0 {
 				maps.Copy(next.records, now.records)
-				next.uuid = now.uuid
+			} else {
+				next.life++
+				c.lives = append(c.lives, "")
 			}
-			if w.tries == 1 && w.res.UUID != "" {
-				switch {
-				case next.uuid == "" && lives[w.res.UUID]:
-					c.failf("a uuid of an earlier life:\n\t%v", w)
-				case next.uuid != "" && next.uuid != w.res.UUID:
-					c.failf("another uuid within a life:\n\t%v\n\t%v", now.by, w)
-				}
-				next.uuid = w.res.UUID
-				lives[next.uuid] = true
+			if w.exact() {
+				c.uuid(next.life, w.res.UUID, w)
 			}
 			for _, a := range w.write.Apps {
 				next.records[a.Origin] = syncproto.Record{Time: w.res.Time, App: a}
@@ -177,32 +173,53 @@ func (c *checker) read(r *readOp, moments []moment) {
 	if (m.deleted != nil) != (r.page.state.Deleted != nil) {
 		c.failf("deleted is %t after\n\t%v\n\t%v", r.page.state.Deleted != nil, m.by, r)
 	}
-	if m.uuid != "" && r.page.state.UUID != m.uuid {
-		c.failf("uuid %.8s, want %.8s:\n\t%v", r.page.state.UUID, m.uuid, r)
+	if m.deleted == nil && m.life > 0 {
+		c.uuid(m.life, r.page.state.UUID, r)
+	} else if r.page.state.UUID != "" {
+		c.failf("a uuid, and no life:\n\t%v", r)
 	}
-	want := map[string]string{}
+	want := map[string]syncproto.Record{}
 	for origin, rec := range m.records {
 		if rec.Time > r.since {
-			want[origin] = fmt.Sprintf("%v %s", rec.Time, rec.Doc)
+			want[origin] = rec
 		}
 	}
-	got := map[string]string{}
+	got := map[string]bool{}
+	var last syncproto.Time
 	for _, rec := range r.page.records {
-		if _, twice := got[rec.Origin]; twice {
+		w, ok := want[rec.Origin]
+		switch {
+		case got[rec.Origin]:
 			c.failf("%s comes twice:\n\t%v", rec.Origin, r)
+		case !ok:
+			c.failf("resurrected: %s as %v %s:\n\t%v", rec.Origin, rec.Time, rec.Doc, r)
+		case string(rec.Doc) != string(w.Doc) || rec.Time != 0 && rec.Time != w.Time:
+			c.failf("%s is %v %s, want %v %s:\n\t%v", rec.Origin, rec.Time, rec.Doc, w.Time, w.Doc, r)
+		case w.Time < last:
+			c.failf("%s comes after what was written later:\n\t%v", rec.Origin, r)
 		}
-		got[rec.Origin] = fmt.Sprintf("%v %s", rec.Time, rec.Doc)
+		got[rec.Origin] = true
+		last = max(last, w.Time)
 	}
 	for _, origin := range slices.Sorted(maps.Keys(want)) {
-		if got[origin] == "" {
-			c.failf("missed: %s as %s:\n\t%v", origin, want[origin], r)
-		} else if got[origin] != want[origin] {
-			c.failf("%s is %s, want %s:\n\t%v", origin, got[origin], want[origin], r)
+		if !got[origin] {
+			c.failf("missed: %s as %v %s:\n\t%v", origin, want[origin].Time, want[origin].Doc, r)
 		}
-		delete(got, origin)
 	}
-	for origin, doc := range got {
-		c.failf("resurrected: %s as %s:\n\t%v", origin, doc, r)
+}
+
+// uuid demands that a life has one uuid, and that no other life has it.
+func (c *checker) uuid(life int, uuid string, by fmt.Stringer) {
+	switch known := c.lives[life]; {
+	case uuid == "":
+		c.failf("no uuid:\n\t%v", by)
+	case known == uuid:
+	case known != "":
+		c.failf("another uuid within a life, which has %.8s:\n\t%v", known, by)
+	case slices.Contains(c.lives, uuid):
+		c.failf("a uuid of another life:\n\t%v", by)
+	default:
+		c.lives[life] = uuid
 	}
 }
 

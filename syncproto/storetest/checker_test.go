@@ -285,3 +285,71 @@ func TestHistoriesOverABadConnection(t *testing.T) {
 		}
 	}
 }
+
+// told is a store that is a client of a server: it knows no more than an answer
+// on the wire says.
+type told struct{ syncproto.Store }
+
+func (c told) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	res, err := c.Store.Write(ctx, key, w)
+	return syncproto.Result{Time: res.Time, Replayed: true}, err
+}
+
+func (c told) Read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
+	return c.Store.Read(ctx, key, since, limit, begin, func(r syncproto.Record) error {
+		r.Time = 0
+		return each(r)
+	})
+}
+
+// What is not on the wire must not be needed to find a defect.
+func TestHistoriesOfAClient(t *testing.T) {
+	over := func(open func() syncproto.Store) func() []syncproto.Store {
+		return func() []syncproto.Store { return []syncproto.Store{told{open()}} }
+	}
+	if wrong := histories(t, 100, over(func() syncproto.Store { return new(syncproto.Memory) })); len(wrong) > 0 {
+		t.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+	for _, defect := range defects {
+		found := histories(t, 100, over(func() syncproto.Store {
+			if defect == "since not strict" {
+				return sinceNotStrict{&double{defect: defect}}
+			}
+			return &double{defect: defect}
+		}))
+		if len(found) == 0 {
+			t.Errorf("%s: not caught in 100 histories", defect)
+		}
+	}
+}
+
+// A uuid that is not the one of before shows in reads alone, if need be.
+func TestCheckerKnowsLivesByReads(t *testing.T) {
+	key := syncproto.Key{User: "ann@example.com", Collection: "apps"}
+	push := func(at syncproto.Time) *writeOp {
+		return &writeOp{span: span{int(at), int(at) + 1}, key: key, tries: 2,
+			write: syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}, res: syncproto.Result{Time: at}}
+	}
+	read := func(begin int, at syncproto.Time, uuid string) *readOp {
+		r := &readOp{span: span{begin, begin + 1}, key: key}
+		r.page.state = syncproto.State{Last: at, UUID: uuid}
+		r.page.records = []syncproto.Record{{App: app("a", `{}`)}}
+		return r
+	}
+	gone := &writeOp{span: span{20, 21}, key: key, tries: 1, write: syncproto.Write{Delete: new(syncproto.Deletion)}, res: syncproto.Result{Time: 20, Previous: 10}}
+	for name, c := range map[string]struct {
+		reads []*readOp
+		want  string
+	}{
+		"right":            {[]*readOp{read(12, 10, "u"), read(14, 10, "u"), read(32, 30, "v")}, ""},
+		"two in a life":    {[]*readOp{read(12, 10, "u"), read(14, 10, "v")}, "another uuid within a life"},
+		"one in two lives": {[]*readOp{read(12, 10, "u"), read(32, 30, "u")}, "a uuid of another life"},
+		"none":             {[]*readOp{read(12, 10, "")}, "no uuid"},
+	} {
+		h := &history{writes: []*writeOp{push(10), gone, push(30)}, reads: c.reads}
+		wrong := strings.Join(h.check(), "\n")
+		if c.want == "" && wrong != "" || !strings.Contains(wrong, c.want) {
+			t.Errorf("%s: %q, want %q", name, wrong, c.want)
+		}
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,17 +15,39 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 )
 
+// historiesEnv makes a soak of every test that calls Histories.
+const historiesEnv = "SYNCPROTO_HISTORIES"
+
 // Histories lets devices push, pull, delete, lose answers and send again, all
 // at the same time, n times over, and fails if any of what they were told
 // cannot be explained by one order of all writes: if an update was lost,
 // missed, brought back or put out of order.
 //
 // Open returns stores that share one database, as several servers do; one is
-// enough. They may fail, for a while or because somebody cuts their connections
-// or kills their process: a write without an answer is repeated with its ID
-// until it has one, for at most a minute. The seed makes the devices do the
-// same again; how they overlap is the machine's doing.
+// enough. It is called for each history, and may return the same ones: each
+// history is that of a user of its own. They may fail, for a while or because
+// somebody cuts their connections or kills their process: a write without an
+// answer is repeated with its ID until it has one, for at most a minute. The
+// seed makes the devices do the same again; how they overlap is the machine's
+// doing.
+//
+// A store may be a client that speaks to a server, and so not be told
+// everything. It leaves a record's Time zero if it doesn't know it, and sets
+// Result.Replayed if it doesn't know Previous and UUID.
+//
+// With the environment variable SYNCPROTO_HISTORIES set to a number it makes
+// that many histories instead of n:
+//
+//	SYNCPROTO_HISTORIES=1000 go test -run Histories -timeout 0 -v ./...
 func Histories(t *testing.T, n int, seed uint64, open func(t *testing.T) []syncproto.Store) {
+	if soak := os.Getenv(historiesEnv); soak != "" {
+		var err error
+		if n, err = strconv.Atoi(soak); err != nil || n < 1 {
+			t.Fatalf("storetest: %s=%q: want how many histories", historiesEnv, soak)
+		}
+	}
+	var sum summary
+	began := time.Now()
 	for i := range n {
 		s := seed + uint64(i)
 		ok := t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
@@ -31,15 +55,34 @@ func Histories(t *testing.T, n int, seed uint64, open func(t *testing.T) []syncp
 			if err != nil {
 				t.Fatal(err)
 			}
+			sum.add(h)
 			if wrong := h.check(); len(wrong) > 0 {
 				t.Fatalf("%d things wrong in a history of %d writes and %d reads:\n%s",
 					len(wrong), len(h.writes), len(h.reads), strings.Join(wrong[:min(5, len(wrong))], "\n"))
 			}
 		})
 		if !ok {
-			return // the next ones would say the same
+			break // the next ones would say the same
 		}
 	}
+	t.Logf("%v in %v", sum, time.Since(began).Round(time.Second))
+}
+
+// summary is how much some histories asked of the stores.
+type summary struct{ histories, writes, copies, reads, failures int }
+
+func (s *summary) add(h *history) {
+	s.histories++
+	s.writes += len(h.writes)
+	for _, w := range h.writes {
+		s.copies += w.tries - 1
+	}
+	s.reads += len(h.reads)
+	s.failures += h.failures
+}
+
+func (s summary) String() string {
+	return fmt.Sprintf("%d histories: %d writes, sent another %d times, %d reads; %d calls failed", s.histories, s.writes, s.copies, s.reads, s.failures)
 }
 
 const (
@@ -53,7 +96,8 @@ func record(ctx context.Context, rng *rand.Rand, stores []syncproto.Store) (*his
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	h := new(history)
-	keys := []syncproto.Key{{User: "ann@example.com", Collection: "apps"}, {User: "ann@example.com", Collection: "more"}}
+	user := syncproto.NewUUID() + "@example.com"
+	keys := []syncproto.Key{{User: user, Collection: "apps"}, {User: user, Collection: "more"}}
 	if err := seedAhead(ctx, h, rng, stores[0], keys[0]); err != nil {
 		return nil, err
 	}
@@ -90,12 +134,20 @@ func seedAhead(ctx context.Context, h *history, rng *rand.Rand, s syncproto.Stor
 	w := &writeOp{span: span{begin: h.tick()}, device: -1, key: key, tries: 1}
 	w.write.Apps = []syncproto.App{app("seed", `{"seed":true}`)}
 	w.res = syncproto.Result{Time: syncproto.TimeOf(time.Now().Add(ahead)), UUID: syncproto.NewUUID()}
-	err := r.Apply(ctx, key, syncproto.Change{
-		State:   syncproto.State{UUID: w.res.UUID, Last: w.res.Time},
-		Records: []syncproto.Record{{Time: w.res.Time, App: w.write.Apps[0]}},
-	})
-	h.wrote(w)
-	return err
+	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := r.Apply(ctx, key, syncproto.Change{
+			State:   syncproto.State{UUID: w.res.UUID, Last: w.res.Time},
+			Records: []syncproto.Record{{Time: w.res.Time, App: w.write.Apps[0]}},
+		})
+		if err == nil {
+			h.wrote(w)
+			return nil
+		}
+		h.failed()
+		if late := pause(ctx, wait); late != nil {
+			return fmt.Errorf("storetest: no answer to Apply: %w", errors.Join(err, late))
+		}
+	}
 }
 
 // historyDevice is one client of the stores.
@@ -169,6 +221,9 @@ func (d *historyDevice) send(ctx context.Context, w *writeOp) error {
 	case errors.Is(err, syncproto.ErrConflict):
 		w.refuse = true
 	case err != nil || d.rng.IntN(8) == 0: // or the answer is lost
+		if err != nil {
+			d.h.failed()
+		}
 		d.lost = append(d.lost, w)
 		return ctx.Err()
 	}
@@ -201,15 +256,16 @@ func (d *historyDevice) again(ctx context.Context) error {
 			d.h.wrote(w)
 			return nil
 		}
-		if err := pause(ctx, wait); err != nil {
-			return fmt.Errorf("storetest: no answer to a write: %w", errors.Join(err, ctx.Err()))
+		d.h.failed()
+		if late := pause(ctx, wait); late != nil {
+			return fmt.Errorf("storetest: no answer to a write: %w", errors.Join(err, late))
 		}
 	}
 }
 
 func (d *historyDevice) read(ctx context.Context, key syncproto.Key, since syncproto.Time) error {
-	x := &suite{Store: d.store()}
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
+		x := &suite{Store: d.store(), timeless: true}
 		r := &readOp{span: span{begin: d.h.tick()}, device: d.n, key: key, since: since}
 		p, err := x.tryRead(ctx, key, since, 0)
 		if err == nil {
@@ -221,8 +277,9 @@ func (d *historyDevice) read(ctx context.Context, key syncproto.Key, since syncp
 		if errors.Is(err, errOrder) {
 			return err
 		}
-		if err := pause(ctx, wait); err != nil {
-			return fmt.Errorf("storetest: no answer to a read: %w", err)
+		d.h.failed()
+		if late := pause(ctx, wait); late != nil {
+			return fmt.Errorf("storetest: no answer to a read: %w", errors.Join(err, late))
 		}
 	}
 }

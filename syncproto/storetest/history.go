@@ -14,6 +14,8 @@ type history struct {
 	now    int // counts begins and ends, and so orders what did not overlap
 	writes []*writeOp
 	reads  []*readOp
+
+	failures int // calls that came to nothing, and were made again
 }
 
 // span is the part of the history within which an operation happened.
@@ -41,6 +43,10 @@ type readOp struct {
 	page   page
 }
 
+// exact says that the answer is the first one to the only copy, and so tells
+// what the collection was before the write.
+func (w *writeOp) exact() bool { return w.tries == 1 && !w.res.Replayed }
+
 func (h *history) tick() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,6 +66,12 @@ func (h *history) read(r *readOp) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.reads = append(h.reads, r)
+}
+
+func (h *history) failed() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.failures++
 }
 
 func (w *writeOp) String() string {
