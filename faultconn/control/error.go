@@ -73,5 +73,6 @@ var errToxicNotFound = errors.New("toxic not found")
 
 var (
 	errNoConn    = errors.New("connection not found: it may have ended")
+	errAudience  = fmt.Errorf("%d clients listen to events already", audience)
 	errNoCommand = errors.New("command not found: there are reset, hold, release and step")
 )

@@ -14,6 +14,9 @@ import (
 // when it is full are lost, and counted: traffic waits for nobody.
 const backlog = 1024
 
+// audience is how many may listen at a time.
+const audience = 100
+
 // hub passes events to those who listen.
 type hub struct {
 	mu     sync.Mutex
@@ -46,9 +49,13 @@ func (h *hub) send(kind string, data any) {
 	}
 }
 
+// join returns nil if too many listen.
 func (h *hub) join() *subscriber {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.subs) >= audience {
+		return nil
+	}
 	s := &subscriber{events: make(chan message, backlog)}
 	if h.closed {
 		close(s.events)
@@ -86,6 +93,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	// A server's write timeout is for replies that end.
 	_ = out.SetWriteDeadline(time.Time{})
 	sub := s.events.join()
+	if sub == nil {
+		reply(w, 0, nil, &refusal{http.StatusServiceUnavailable, errAudience})
+		return
+	}
 	defer s.events.leave(sub)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")

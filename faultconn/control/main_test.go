@@ -178,3 +178,18 @@ func parse[T any](t *testing.T, text string) T {
 	}
 	return v
 }
+
+// touch makes one exchange, if it can within a moment.
+func touch(address string) error {
+	c, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := io.WriteString(c, "x\n"); err != nil {
+		return err
+	}
+	_, err = bufio.NewReader(c).ReadString('\n')
+	return err
+}

@@ -169,6 +169,14 @@ func TestSlowReader(t *testing.T) {
 	}
 	h.leave(sub)
 	h.send("fault", "nobody listens")
+	for range audience {
+		if h.join() == nil {
+			t.Fatalf("fewer than %d may listen", audience)
+		}
+	}
+	if h.join() != nil {
+		t.Errorf("more than %d may listen", audience)
+	}
 }
 
 func TestScenario(t *testing.T) {
