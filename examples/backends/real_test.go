@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
@@ -98,8 +99,12 @@ func TestSameAsReal(t *testing.T) {
 				if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{c.rule}}); err != nil {
 					t.Fatal(err)
 				}
-				want := describe(b.use(real, dial, brief), real)
-				got := describe(b.use(addr, inj.Dialer(b.name, nil), brief), addr)
+				patience := time.Minute
+				if c.name == "hung" {
+					patience = brief
+				}
+				want := describe(b.use(real, dial, patience), real)
+				got := describe(b.use(addr, inj.Dialer(b.name, nil), patience), addr)
 				if got != want {
 					t.Errorf("%s: by a fault\n  %s\nby a real server\n  %s", c.name, got, want)
 				}

@@ -444,3 +444,48 @@ func TestPlanSetAgain(t *testing.T) {
 		}
 	})
 }
+
+// Every refusal is what a message of its protocol looks like, and can be named.
+func TestEveryRefusal(t *testing.T) {
+	requests := map[string]struct{ requests, replies string }{
+		"http":      {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+		"memcached": {"get a\r\n", "VERSION 1\r\n"},
+		"redis":     {"GET a\r\n", "+PONG\r\n"},
+		"mysql":     {"\x01\x00\x00\x00\x03", "\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"},
+		"postgres":  {"Q\x00\x00\x00\x05\x00", "Z\x00\x00\x00\x05I"},
+		"smtp":      {"MAIL FROM:<>\r\n", "250 ok\r\n"},
+		"ldap":      {"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00", "\x30\x0c\x02\x01\x01\x6f\x07\x0a\x01\x00\x04\x00\x04\x00"},
+	}
+	handshake := map[string]struct{ requests, replies string }{
+		"mysql":    {"", "\x05\x00\x00\x00\x0a8.0\x00"},
+		"postgres": {"\x00\x00\x00\x0d\x00\x03\x00\x00user\x00", "R\x00\x00\x00\x08\x00\x00\x00\x00"},
+		"smtp":     {"", "220 hello\r\n"},
+	}
+	for protocol, s := range requests {
+		err := (&framing.Reply{Protocol: protocol, Error: "?"}).Validate()
+		if err == nil {
+			t.Fatalf("%s has the error ?", protocol)
+		}
+		_, list, _ := strings.Cut(err.Error(), "must be one of ")
+		for _, name := range strings.Split(list, ", ") {
+			_, got, err := received(t, &framing.Reply{Protocol: protocol, Error: name}, []byte(s.requests), []byte(s.replies), 1<<20)
+			if got == s.replies || got == "" {
+				h := handshake[protocol]
+				s = struct{ requests, replies string }{h.requests, h.replies}
+				_, got, err = received(t, &framing.Reply{Protocol: protocol, Error: name}, []byte(s.requests), []byte(s.replies), 1<<20)
+			}
+			if got == s.replies || got == "" || err != nil {
+				t.Errorf("%s %s: %q, %v", protocol, name, got, err)
+				continue
+			}
+			conv := protocols[protocol]()
+			conv.Requests.Next([]byte(s.requests))
+			for _, span := range collect(t, conv.Replies, []byte(got), 1<<20) {
+				if span.number == 0 || !span.ended {
+					t.Errorf("%s %s: %q is taken for %v", protocol, name, got, span)
+				}
+			}
+			s = requests[protocol]
+		}
+	}
+}

@@ -37,7 +37,8 @@ type Reply struct {
 	Messages Messages
 	// Error names what the server says; "" is the first one:
 	//   - http: "503", "500", "502", "504", "429";
-	//   - memcached: "out-of-memory", "busy", both SERVER_ERROR;
+	//   - memcached: "out-of-memory" and "too-large", both SERVER_ERROR, and
+	//     "too-many-connections";
 	//   - redis: "loading", "busy", "out-of-memory", "read-only",
 	//     "master-down", "too-many-connections";
 	//   - mysql: "shutting-down" (1053), "too-many-connections" (1040, as the
