@@ -314,3 +314,20 @@ func TestGo(t *testing.T) {
 		t.Error("Add after Close has no error")
 	}
 }
+
+// TestDocumentedPlans sets what TOXIPROXY.md shows.
+func TestDocumentedPlans(t *testing.T) {
+	f := newFixture(t)
+	for _, rule := range []string{
+		`{"fault":{"kind":"bandwidth","rate":65536,"shared":true}}`,
+		`{"when":{"age":"30s"},"fault":{"kind":"close"}}`,
+		`{"scope":"operation","fault":{"kind":"delay","for":"1s"}}`,
+		`{"fault":{"kind":"loss"},"scope":"byte","chance":0.00001}`,
+		`{"select":{"ops":["dial"]},"fault":{"kind":"hang"}}`,
+		`{"fault":{"kind":"black-hole"}}`,
+		`{"select":{"peer":"10.0.0.0/8","conns":[1,2],"ops":["read","write"]},"fault":{"kind":"delay","for":"1s","jitter":"1s","shape":"lognormal"}}`,
+		`{"fault":{"kind":"on","protocol":"http","at":"body","fault":{"kind":"reset"}}}`,
+	} {
+		f.call("PUT", planPath, `{"rules":[`+rule+`]}`, 200)
+	}
+}
