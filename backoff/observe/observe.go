@@ -1,7 +1,7 @@
 // Package observe turns the events of package backoff into statsd metrics and
 // zap log lines.
 //
-//	obs := observe.Observer{Statsd: client, Log: logger}
+//	obs := &observe.Observer{Statsd: client, Log: logger}
 //	source, err := backoff.NewSource(backoff.SourceConfig{Store: store, OnEvent: obs.Observe})
 //	...
 //	ease, err := backoff.Policy{Current: source.Current, OnEvent: obs.Observe}.Middleware()
@@ -49,14 +49,14 @@ type Observer struct {
 
 // Observe is for the OnEvent fields of package backoff. It does not block, as
 // long as the statsd client does not (UDP does not).
-func (o Observer) Observe(e backoff.Event) {
+func (o *Observer) Observe(e backoff.Event) {
 	o.count(e)
 	if o.Log != nil {
 		o.log(e)
 	}
 }
 
-func (o Observer) count(e backoff.Event) {
+func (o *Observer) count(e backoff.Event) {
 	stats := observe.Stats{Sender: o.Statsd}
 	if e.Kind == backoff.HeaderSent {
 		stats.Count(observe.Name("backoff", string(e.Kind), e.Header), 1)
@@ -72,7 +72,7 @@ func (o Observer) count(e backoff.Event) {
 	}
 }
 
-func (o Observer) log(e backoff.Event) {
+func (o *Observer) log(e backoff.Event) {
 	switch e.Kind {
 	case backoff.ValueChanged:
 		o.Log.Info("backoff: value changed",

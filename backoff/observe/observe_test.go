@@ -88,7 +88,7 @@ func TestPackets(t *testing.T) {
 	}
 	defer client.Close()
 
-	obs := observe.Observer{Statsd: client}
+	obs := &observe.Observer{Statsd: client}
 	for _, c := range events {
 		obs.Observe(c.event)
 		for _, want := range c.packets {
@@ -103,7 +103,7 @@ func TestPackets(t *testing.T) {
 
 func TestLines(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
-	obs := observe.Observer{Log: zap.New(core)}
+	obs := &observe.Observer{Log: zap.New(core)}
 	for _, c := range events {
 		obs.Observe(c.event)
 		got := ""
@@ -124,6 +124,6 @@ func TestLines(t *testing.T) {
 
 func TestTheZeroObserverIsSilent(t *testing.T) {
 	for _, c := range events {
-		observe.Observer{}.Observe(c.event)
+		(&observe.Observer{}).Observe(c.event)
 	}
 }

@@ -280,7 +280,7 @@ func (s *server) serve(ctx context.Context, ln net.Listener) error {
 	s.log.Info("draining", zap.Int64("in_flight", s.counts.inFlight.Load()))
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.cfg.budget)
 	defer cancel()
-	if err := srv.Shutdown(drain); err != nil {
+	if err := errors.Join(srv.Shutdown(drain), s.limit.Wait(drain)); err != nil {
 		s.log.Warn("closing connections that did not drain", zap.Error(err))
 		_ = srv.Close()
 	}

@@ -1,6 +1,6 @@
 // Package observe sends the events of a syncproto handler to statsd and zap.
 //
-//	obs := observe.Observer{Statsd: client, Log: logger}
+//	obs := &observe.Observer{Statsd: client, Log: logger}
 //	h, err := syncproto.New(syncproto.Config{OnEvent: obs.Observe, ...})
 //
 // Metrics, of which there is a fixed number whatever clients send (OP is an
