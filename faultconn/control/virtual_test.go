@@ -95,8 +95,10 @@ func TestVirtualTime(t *testing.T) {
 		call(http.MethodPost, "/reset", "")
 		call(http.MethodPost, "/proxies/db/toxics", `{"type":"timeout","attributes":{"timeout":5000}}`)
 		start = time.Now()
-		if _, err := in.ReadByte(); err != io.EOF || time.Since(start) != 5*time.Second {
-			t.Errorf("a timeout of 5 s, on an idle connection: %v after %v", err, time.Since(start))
+		_, err = in.ReadByte()
+		// The proxy may take a moment to tell an end from an RST.
+		if took := time.Since(start); err != io.EOF || took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("a timeout of 5 s, on an idle connection: %v after %v", err, took)
 		}
 	})
 }
