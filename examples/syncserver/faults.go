@@ -10,6 +10,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
 // The places where a plan can strike.
@@ -30,7 +31,7 @@ func readPlan(file string) (faultconn.Plan, error) {
 			return faultconn.Plan{}, fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	plan, err := fault.Catalogue().Parse(text)
+	plan, err := append(fault.Catalogue(), framing.Catalogue()...).Parse(text)
 	if err != nil {
 		return faultconn.Plan{}, fmt.Errorf("%s: %w", file, err)
 	}
