@@ -45,6 +45,33 @@
 // A call that is refused has changed nothing, and its reply says why:
 // {"error": "...", "status": 400}.
 //
+// # In a unit test
+//
+// Code in Go needs neither a proxy nor this package for its tests: wrap its
+// dial function with a faultconn.Injector. Where the API itself is part of the
+// test, a memnet.Network does away with ports, and under testing/synctest a
+// fault of twenty seconds takes no time:
+//
+//	var network memnet.Network
+//	s := &control.Server{
+//		Listen: func(_ context.Context, n, addr string) (net.Listener, error) { return network.Listen(n, addr) },
+//		Dial:   network.DialContext,
+//	}
+//	w := httptest.NewRecorder()
+//	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/reset", nil))
+//
+// # Scenarios
+//
+// A scenario is a timeline of plans, for one proxy or several at once. Starting
+// one stops the one before; a plan that is put in force meanwhile stays until
+// the scenario's next step for that proxy.
+//
+//	{"steps": [
+//	  {"at": "0s",  "plans": {"db": {"rules": [{"fault": {"kind": "delay", "for": "2s"}}]}}},
+//	  {"at": "30s", "plans": {"db": {}, "cache": {"rules": [{"fault": {"kind": "blackout"}}]}}},
+//	  {"at": "60s", "plans": {"cache": {}}}
+//	], "repeat": "90s"}
+//
 // # Who may call
 //
 // Everyone who reaches the address may, unless Server.Token is set: listen on

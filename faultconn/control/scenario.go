@@ -10,13 +10,8 @@ import (
 	"github.com/brownout-go/brownout/faultconn"
 )
 
-// A scenario is a timeline of plans:
-//
-//	{"steps": [
-//	  {"at": "0s",  "plans": {"db": {"rules": [{"fault": {"kind": "delay", "for": "2s"}}]}}},
-//	  {"at": "30s", "plans": {"db": {}, "cache": {"rules": [{"fault": {"kind": "blackout"}}]}}},
-//	  {"at": "60s", "plans": {"cache": {}}}
-//	], "repeat": "90s"}
+// A scenario is a timeline of plans, as requests have it: see the package's
+// documentation.
 type scenario struct {
 	Steps []struct {
 		At    string                     `json:"at"`
