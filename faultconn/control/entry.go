@@ -2,11 +2,12 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -184,7 +185,8 @@ func (s *Server) stop(e *entry) {
 }
 
 // move changes where a proxy listens and leads to, and whether it runs. Its
-// connections end, if anything changes. On an error nothing has.
+// connections end, if anything changes. On an error nothing has, but that they
+// have ended if the address was in use.
 func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 	was := e.describe()
 	moved := !same(listen, was.Listen)
@@ -200,7 +202,16 @@ func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 	var l net.Listener
 	if enabled && (moved || was.Disabled) {
 		var err error
-		if l, err = s.listen(listen); err != nil {
+		if l, err = s.listen(listen); errors.Is(err, syscall.EADDRINUSE) && !was.Disabled {
+			// It may be this proxy that has it: from localhost:1 to 0.0.0.0:1.
+			s.stop(e)
+			if l, err = s.listen(listen); err != nil {
+				if back, failed := s.listen(was.Listen); failed == nil {
+					s.start(e, back)
+				}
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -254,32 +265,4 @@ func (e *entry) describe() Proxy {
 		Plan: e.state.plan, Toxics: append([]Toxic(nil), e.state.toxics...), Behavior: e.state.behavior.text, Protocol: e.state.behavior.protocol,
 		BehaviorOptions: e.state.behavior.options,
 	}
-}
-
-// split separates the network of an address from the rest: "unix:/tmp/x".
-func split(address string) (network, rest string) {
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		return "unix", path
-	}
-	if address == "" {
-		return "tcp", "localhost:0"
-	}
-	return "tcp", address
-}
-
-// join is the address of a listener as it was asked for, with the port it got.
-func join(a net.Addr, asked string) string {
-	if strings.HasPrefix(asked, "unix:") {
-		return asked
-	}
-	return a.String()
-}
-
-// same says whether a listener asked for would be the one that there is.
-func same(asked, have string) bool {
-	if asked == have {
-		return true
-	}
-	a, err := net.ResolveTCPAddr("tcp", asked)
-	return err == nil && a.Port != 0 && a.String() == have
 }

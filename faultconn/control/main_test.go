@@ -124,9 +124,11 @@ type client struct {
 	in *bufio.Reader
 }
 
-func (f *fixture) dial() *client {
+func (f *fixture) dial() *client { f.Helper(); return f.dialAt(f.proxy("db").Listen) }
+
+func (f *fixture) dialAt(address string) *client {
 	f.Helper()
-	c, err := net.Dial("tcp", f.proxy("db").Listen)
+	c, err := net.Dial("tcp", address)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,0 +1,49 @@
+package control
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// split separates the network of an address from the rest: "unix:/tmp/x".
+func split(address string) (network, rest string) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return "unix", path
+	}
+	if address == "" {
+		return "tcp", "localhost:0"
+	}
+	return "tcp", address
+}
+
+// join is the address of a listener as it was asked for, with the port it got.
+func join(a net.Addr, asked string) string {
+	if strings.HasPrefix(asked, "unix:") {
+		return asked
+	}
+	return a.String()
+}
+
+// same says whether a listener asked for would be the one that there is. All of
+// "", 0.0.0.0 and :: are every address of the machine.
+func same(asked, have string) bool {
+	if asked == have {
+		return true
+	}
+	host, port, err := net.SplitHostPort(asked)
+	there, err2 := netip.ParseAddrPort(have)
+	if err != nil || err2 != nil || port == "0" || port != strconv.Itoa(int(there.Port())) {
+		return false
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil {
+		return ip.Unmap() == there.Addr().Unmap() || (host == "" || ip.IsUnspecified()) && there.Addr().IsUnspecified()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), listening)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() == there.Addr().Unmap() })
+}

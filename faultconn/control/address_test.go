@@ -1,0 +1,61 @@
+package control
+
+import (
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestSame(t *testing.T) {
+	for _, c := range []struct {
+		asked, have string
+		want        bool
+	}{
+		{"127.0.0.1:1", "127.0.0.1:1", true},
+		{"localhost:1", "127.0.0.1:1", true},
+		{"[::ffff:127.0.0.1]:1", "127.0.0.1:1", true},
+		{":1", "[::]:1", true},
+		{"0.0.0.0:1", "[::]:1", true},
+		{"[::]:1", "0.0.0.0:1", true},
+		{"127.0.0.1:1", "127.0.0.1:2", false},
+		{"127.0.0.1:0", "127.0.0.1:2", false},
+		{"127.0.0.2:1", "127.0.0.1:1", false},
+		{"127.0.0.1:1", "[::]:1", false},
+		{":1", "127.0.0.1:1", false},
+		{"unix:/a", "unix:/a", true},
+		{"unix:/a", "unix:/b", false},
+	} {
+		if got := same(c.asked, c.have); got != c.want {
+			t.Errorf("%s is the same as %s: %v, want %v", c.asked, c.have, got, c.want)
+		}
+	}
+}
+
+// TestListenElsewhere moves a proxy to addresses that overlap with its own, and
+// to one that is taken.
+func TestListenElsewhere(t *testing.T) {
+	f := newFixture(t)
+	_, port, err := net.SplitHostPort(f.proxy("db").Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.call("POST", "/proxies/db", `{"listen":"0.0.0.0:`+port+`"}`, 200)
+	all := f.proxy("db").Listen
+	if !strings.HasSuffix(all, ":"+port) || strings.HasPrefix(all, "127.") {
+		t.Errorf("it listens on %s", all)
+	}
+	c := f.dialAt("127.0.0.1:" + port)
+	c.mustAsk()
+	f.call("POST", "/populate", `[{"name":"db","listen":"0.0.0.0:`+port+`","upstream":"`+f.proxy("db").Upstream+`"}]`, 201)
+	c.mustAsk() // nothing has changed
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f.call("POST", "/proxies/db", `{"listen":"`+l.Addr().String()+`"}`, 500)
+	if got := f.proxy("db"); got.Listen != all || got.Disabled {
+		t.Errorf("refused, and now %+v", got)
+	}
+	f.dialAt("127.0.0.1:" + port).mustAsk()
+}
