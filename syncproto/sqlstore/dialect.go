@@ -49,12 +49,12 @@ type dialect struct {
 	// sees one moment.
 	write, read *sql.TxOptions
 
+	// begin, unless it is empty, is the statement that begins a transaction
+	// that writes, instead of write.
+	begin string
+
 	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool
-
-	// commitLeavesOpen says that a transaction may still be there after its
-	// commit failed.
-	commitLeavesOpen bool
 
 	// lockAccount says that a transaction has to lock the row of the account
 	// that it writes for, because others may write at the same time.

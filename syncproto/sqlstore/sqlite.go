@@ -10,15 +10,14 @@ import (
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		Dialect:          SQLite,
-		migrations:       "migrations/sqlite",
-		upsert:           onConflict,
-		insertMissing:    onConflictDoNothing,
-		write:            nil,
-		read:             &sql.TxOptions{ReadOnly: true},
-		oneWriter:        true,
-		commitLeavesOpen: true,
-		lockSchema:       func(*tx) error { return nil }, // the transaction has the database
+		Dialect:       SQLite,
+		migrations:    "migrations/sqlite",
+		upsert:        onConflict,
+		insertMissing: onConflictDoNothing,
+		begin:         "BEGIN IMMEDIATE",
+		read:          &sql.TxOptions{ReadOnly: true},
+		oneWriter:     true,
+		lockSchema:    func(*tx) error { return nil }, // the transaction has the database
 		again: func(err error) bool {
 			const busy, locked = 5, 6 // SQLITE_BUSY, SQLITE_LOCKED
 			var e *sqlite.Error

@@ -48,9 +48,10 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 // or brings them up to date. The caller keeps the database, its limits on
 // connections, and the duty to close it.
 //
-// A SQLite database is switched to its write-ahead log, for good. Its DSN
-// should say _txlock=immediate, as [Connector]'s does: without it, writers in
-// several processes have to repeat themselves more often.
+// A SQLite database is switched to its write-ahead log, for good. The store
+// begins the transactions that write with BEGIN IMMEDIATE, whatever the DSN says,
+// and ends them with COMMIT or ROLLBACK: a driver that is put in between sees
+// statements, and no driver.Tx.
 func New(ctx context.Context, db *sql.DB, d Dialect) (*Store, error) {
 	dialect, err := dialectOf(d)
 	if err != nil {

@@ -14,12 +14,18 @@ const patience = 30 * time.Second
 
 // tx is a transaction that writes, as one piece of work sees it.
 type tx struct {
-	sql *sql.Tx
+	sql statements
 	// ctx ends the work, between two statements if not during one.
 	ctx context.Context
 	// during ends a statement. It is not ctx where that could undo what others
 	// did in the same transaction.
 	during context.Context
+}
+
+// statements is what a [sql.Tx] and a [sql.Conn] have in common.
+type statements interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 func (t *tx) exec(query string, args ...any) error {
@@ -67,17 +73,10 @@ func (r refusal) Unwrap() error { return r.error }
 // once runs f in a transaction. Its statements end with during, and f between
 // them with ctx.
 func (s *Store) once(ctx, during context.Context, f func(*tx) error) error {
-	begin, failed := s.db.BeginTx, func() {}
-	if s.dialect.commitLeavesOpen {
-		conn, err := s.db.Conn(during)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		begin = conn.BeginTx
-		failed = func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) } // not to be used again
+	if s.dialect.begin != "" {
+		return s.byStatements(ctx, during, f)
 	}
-	t, err := begin(during, s.dialect.write)
+	t, err := s.db.BeginTx(during, s.dialect.write)
 	if err != nil {
 		return err
 	}
@@ -85,11 +84,41 @@ func (s *Store) once(ctx, during context.Context, f func(*tx) error) error {
 	if err := f(&tx{t, ctx, during}); err != nil {
 		return err
 	}
-	if err := t.Commit(); err != nil {
-		failed()
+	return t.Commit()
+}
+
+// byStatements is once with the transaction begun and ended by statements of its
+// own. A sql.Tx starts a goroutine for itself and one for each query, which costs
+// SQLite a sixth of a short transaction; and it is over when its commit fails,
+// which SQLite's need not be.
+func (s *Store) byStatements(ctx, during context.Context, f func(*tx) error) error {
+	conn, err := s.db.Conn(during)
+	if err != nil {
 		return err
 	}
-	return nil
+	defer conn.Close()
+	giveUp := func() { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) } // not to be used again
+	if _, err := conn.ExecContext(during, s.dialect.begin); err != nil {
+		if !s.dialect.again(err) {
+			giveUp() // it may have begun
+		}
+		return err
+	}
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		if _, err := conn.ExecContext(context.WithoutCancel(during), "ROLLBACK"); err != nil {
+			giveUp()
+		}
+	}()
+	if err := f(&tx{conn, ctx, during}); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(during, "COMMIT")
+	committed = err == nil
+	return err
 }
 
 // insist repeats f while it fails for having met another transaction.
