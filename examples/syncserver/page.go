@@ -26,7 +26,7 @@ var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 // runs those.
 const tryIt = `auth=$(curl -s %[1]s/verify --data-urlencode 'assertion=ann@example.com?a=demo' --data-urlencode audience=demo | sed 's/.*"http_authorization": *"\([^"]*\)".*/\1/')
 curl -s -H "Authorization: $auth" %[1]s/collections/ann@example.com/apps -d '[{"origin": "https://app.example", "last_modified": 1}]'
-curl -s -H "Authorization: $auth" %[1]s/collections/ann@example.com/apps?since=0`
+curl -s -H "Authorization: $auth" "%[1]s/collections/ann@example.com/apps?since=0"`
 
 // A view is what the page shows.
 type view struct {

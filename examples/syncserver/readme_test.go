@@ -26,21 +26,24 @@ func TestReadme(t *testing.T) {
 	if !strings.Contains(lines, there) {
 		t.Fatalf("the README's lines do not talk to %s", there)
 	}
-	answers := strings.Split(shell(t, strings.ReplaceAll(lines, there, p.url)), "\n")
-	for i, want := range []string{
-		`"received":`,
+	answers := shell(t, strings.ReplaceAll(lines, there, p.url))
+	rest := answers
+	for _, want := range []string{
+		`{"received":`,
+		"X-Sync-Poll: 20",
 		`"applications":[{"origin": "https://app.example", "name": "An app", "last_modified": 1}]`,
-		`"received":`,
+		`{"received":`,
 		`{"collection_deleted":{"client_id":"demo","reason":"trying it out"}}`,
 	} {
-		if i >= len(answers) || !strings.Contains(answers[i], want) {
-			t.Fatalf("answers %q: number %d should have %s", answers, i+1, want)
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Fatalf("the answers lack %s, or have it too early:\n%s", want, answers)
 		}
+		rest = after
 	}
 }
 
-// shell runs lines that use curl, and returns the output, a line for each
-// answer that is not empty.
+// shell runs lines that use curl, and returns the output.
 func shell(t *testing.T, lines string) string {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -49,20 +52,12 @@ func shell(t *testing.T, lines string) string {
 		}
 		t.Skip("curl is not installed: apt-get install curl")
 	}
-	// curl answers have no newline at their end.
-	script := "set -eu\ncurl() { command curl \"$@\" && echo; }\n" + lines
-	cmd := exec.Command("sh", "-c", script)
+	cmd := exec.Command("sh", "-euc", lines)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	var answers []string
-	for line := range strings.Lines(string(out)) {
-		if line = strings.TrimSpace(line); line != "" {
-			answers = append(answers, line)
-		}
-	}
-	return strings.Join(answers, "\n")
+	return string(out)
 }
 
 // The page shows lines that work too.

@@ -203,7 +203,9 @@ func (s *server) compose(ctx context.Context) error {
 	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
 	s.limit, err = timeout.New(timeout.Config{
 		Total:      s.cfg.budget,
-		RetryAfter: func(*timeout.Error) time.Duration { return s.cfg.retryAfter },
+		RetryAfter: func(*timeout.Error) time.Duration { // no sooner than the operator asks
+			return max(s.cfg.retryAfter, s.value.Current().Interval)
+		},
 		OnEvent:    see.Observe,
 	})
 	if err != nil {

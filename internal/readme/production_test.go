@@ -16,7 +16,12 @@ import (
 )
 
 func protect(api http.Handler, operator *backoff.Source, database driver.Connector) (http.Handler, *sql.DB, error) {
-	budget, err := timeout.New(timeout.Config{Total: 2 * time.Second})
+	budget, err := timeout.New(timeout.Config{
+		Total: 2 * time.Second,
+		RetryAfter: func(*timeout.Error) time.Duration { // no sooner than the operator asks
+			return max(operator.Current().Interval, time.Minute)
+		},
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,7 +54,7 @@ func TestProtect(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer operator.Close()
-		if err := store.Set(t.Context(), backoff.Value{Interval: 20 * time.Second}); err != nil {
+		if err := store.Set(t.Context(), backoff.Value{Interval: 300 * time.Second}); err != nil {
 			t.Fatal(err)
 		}
 		if err := operator.Refresh(t.Context()); err != nil {
@@ -76,9 +81,9 @@ func TestProtect(t *testing.T) {
 			poll, retryAfter string
 			took             time.Duration
 		}{
-			"/":      {200, "20", "", 0},
-			"/db":    {200, "20", "", 500 * time.Millisecond},
-			"/stuck": {503, "", "120", 1900 * time.Millisecond},
+			"/":      {200, "300", "", 0},
+			"/db":    {200, "300", "", 500 * time.Millisecond},
+			"/stuck": {503, "", "300", 1900 * time.Millisecond},
 		} {
 			start, w := time.Now(), httptest.NewRecorder()
 			handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))

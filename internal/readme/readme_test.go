@@ -13,6 +13,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/faulttest"
 	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/internal/leak"
 )
@@ -22,11 +23,11 @@ func TestMain(m *testing.M) { leak.Main(m) }
 func TestGreetingWithSlowCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in here 20 seconds take no time
 		faults := &faultconn.Injector{}
-		slow := faultconn.Plan{Rules: []faultconn.Rule{{Fault: fault.Delay{For: 20 * time.Second}}}}
-		if err := faults.SetPlan(slow); err != nil {
-			t.Fatal(err)
-		}
+		faulttest.Inject(t, faults, faultconn.Plan{Rules: []faultconn.Rule{
+			{Name: "slow cache", Fault: fault.Delay{For: 20 * time.Second}},
+		}})
 		cache := memcache.New("127.0.0.1:11211")
+		cache.Timeout = time.Second
 		cache.DialContext = faults.Dialer("cache", serveCache(t).DialContext)
 		if got := greet(cache); got != "Hello, whoever you are!" {
 			t.Errorf("with a cache that takes 20 seconds: %q", got)
