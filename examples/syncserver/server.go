@@ -202,11 +202,11 @@ func (s *server) compose(ctx context.Context) error {
 	}
 	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
 	s.limit, err = timeout.New(timeout.Config{
-		Total:      s.cfg.budget,
+		Total: s.cfg.budget,
 		RetryAfter: func(*timeout.Error) time.Duration { // no sooner than the operator asks
 			return max(s.cfg.retryAfter, s.value.Current().Interval)
 		},
-		OnEvent:    see.Observe,
+		OnEvent: see.Observe,
 	})
 	if err != nil {
 		return err
