@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/brownout-go/brownout/syncproto/client"
+)
+
+// A syncer keeps one directory in line with the device's copy of the
+// collection, and that with the server.
+//
+// What it knows of the directory, seen, is saved after the device and after the
+// files: whatever a crash cuts off is found again as a difference between the
+// three, and making the same change twice changes nothing.
+type syncer struct {
+	opts   options
+	state  string // the folder of what is known
+	lock   *os.File
+	device *client.Device
+	seen   map[string]entry // by origin
+	out    io.Writer        // what has happened to files
+	errs   io.Writer
+
+	saved []byte // what of seen is on disk
+	lost  error  // why a version that lost a conflict could not be kept
+}
+
+// An entry is a file as it was when the device and it last agreed, or when the
+// device was told of it.
+type entry struct {
+	Name string `json:"name"`
+	Sum  string `json:"sum"`
+}
+
+func open(ctx context.Context, o options, out, errs io.Writer) (_ *syncer, err error) {
+	s := &syncer{opts: o, state: filepath.Join(o.dir, ".appdir"), seen: map[string]entry{}, out: out, errs: errs}
+	if info, err := os.Stat(o.dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", o.dir)
+	}
+	if err := os.MkdirAll(s.state, 0o700); err != nil {
+		return nil, err
+	}
+	if s.lock, err = lock(filepath.Join(s.state, "lock")); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	left, _ := filepath.Glob(filepath.Join(s.state, "new-*"))
+	for _, path := range left { // by a process that was killed
+		_ = os.Remove(path)
+	}
+	switch b, err := os.ReadFile(filepath.Join(s.state, "files.json")); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		if err := json.Unmarshal(b, &s.seen); err != nil {
+			return nil, fmt.Errorf("%s/files.json: %w; if you remove it, versions that differ become conflicts", s.state, err)
+		}
+	}
+	s.device, err = client.Open(ctx, client.Config{
+		URL:        o.url,
+		Login:      o.assertion,
+		Collection: o.collection,
+		Storage:    storage{client.File(filepath.Join(s.state, "device.json")), s},
+		HTTP:       &http.Client{Transport: o.transport},
+		Merge:      s.merge,
+		OnProgress: s.progress,
+	})
+	return s, err
+}
+
+func (s *syncer) close() { _ = s.lock.Close() }
+
+// sync is one round: directory to device, device to server and back, device to
+// directory. What the server could not be asked about is done all the same.
+func (s *syncer) sync(ctx context.Context) error {
+	files, problems, err := scan(s.opts.dir)
+	if err != nil {
+		return err
+	}
+	if err := s.take(ctx, files, problems); err != nil {
+		return err
+	}
+	report, err := s.device.Sync(ctx)
+	var deleted *client.DeletedError
+	if errors.As(err, &deleted) && s.opts.revive {
+		if err = s.device.Revive(ctx); err == nil {
+			report, err = s.device.Sync(ctx)
+		}
+	}
+	if s.lost != nil {
+		return s.lost // and the device's state is not saved: the files stay as they are
+	}
+	if e := s.write(problems); e != nil {
+		return errors.Join(err, e)
+	}
+	for _, name := range slices.Sorted(maps.Keys(problems)) {
+		err = errors.Join(err, fmt.Errorf("%s: %w", name, problems[name]))
+	}
+	if deleted != nil && err != nil {
+		err = fmt.Errorf("%w; use -revive to make it anew of what is here, or remove .appdir and the files", err)
+	}
+	if report != (client.Report{}) {
+		fmt.Fprintf(s.out, "%d pulled, %d pushed, %d changed on both sides\n", report.Pulled, report.Pushed, report.Merged)
+	}
+	return err
+}
+
+// take tells the device what has changed in the directory.
+func (s *syncer) take(ctx context.Context, files map[string]file, problems map[string]error) error {
+	var set []json.RawMessage
+	for _, origin := range slices.Sorted(maps.Keys(files)) {
+		f, have := files[origin], s.device.Get(origin)
+		now, was := entry{f.name, sum(f.doc)}, s.seen[origin]
+		switch held := sum(have); {
+		case have != nil && held == now.Sum: // nothing new, or told before a crash
+		case now.Sum == was.Sum: // the device's is newer
+		case have != nil && held != was.Sum: // both are new
+			if err := s.keep(now.Name, f.doc); err != nil {
+				return err
+			}
+		default:
+			set = append(set, f.doc)
+		}
+		s.seen[origin] = now
+	}
+	var removed []string
+	for origin, was := range s.seen {
+		if _, there := files[origin]; there || problems[was.Name] != nil {
+			continue
+		}
+		if have := s.device.Get(origin); have != nil && sum(have) == was.Sum {
+			removed = append(removed, origin)
+		}
+		delete(s.seen, origin)
+	}
+	if len(set) > 0 {
+		if err := s.device.Set(ctx, set...); err != nil {
+			return err
+		}
+	}
+	if len(removed) > 0 {
+		if err := s.device.Remove(ctx, removed...); err != nil {
+			return err
+		}
+	}
+	return s.save()
+}
+
+// write brings the directory to what the device has. A file that is no longer
+// as it was seen is left for the next round.
+func (s *syncer) write(problems map[string]error) error {
+	docs := s.device.All()
+	for _, origin := range slices.Sorted(maps.Keys(docs)) {
+		doc, was := docs[origin], s.seen[origin]
+		next := entry{was.Name, sum(doc)}
+		if was == next {
+			continue
+		}
+		if next.Name == "" {
+			if next.Name = s.freeName(origin, doc); next.Name == "" {
+				fmt.Fprintf(s.errs, "appdir: no file for %s: remove %s\n", origin, fileName(origin))
+				continue
+			}
+		}
+		current, err := readFile(s.opts.dir, next.Name)
+		switch gone := errors.Is(err, fs.ErrNotExist); {
+		case gone, err == nil && sum(current.doc) == was.Sum:
+			if err := replace(s.state, filepath.Join(s.opts.dir, next.Name), pretty(doc), 0o644); err != nil {
+				return err
+			}
+			verb := "changed"
+			if gone {
+				verb = "new"
+			}
+			fmt.Fprintf(s.out, "%s: %s\n", verb, next.Name)
+		case err != nil || sum(current.doc) != next.Sum:
+			continue
+		}
+		s.seen[origin] = next
+	}
+	for _, origin := range slices.Sorted(maps.Keys(s.seen)) {
+		was := s.seen[origin]
+		if docs[origin] != nil || problems[was.Name] != nil {
+			continue
+		}
+		current, err := readFile(s.opts.dir, was.Name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil || sum(current.doc) != was.Sum:
+			continue
+		default:
+			if err := os.Remove(filepath.Join(s.opts.dir, was.Name)); err != nil {
+				return err
+			}
+			if err := flush(s.opts.dir); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "removed: %s\n", was.Name)
+		}
+		delete(s.seen, origin)
+	}
+	return s.save()
+}
+
+// freeName returns a name for a document that has no file, or one that holds it
+// already. It is empty if the names it could have are taken.
+func (s *syncer) freeName(origin string, doc json.RawMessage) string {
+	for _, name := range []string{fileName(origin), hashedName("app", origin)} {
+		f, err := readFile(s.opts.dir, name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && sum(f.doc) == sum(doc) {
+			return name
+		}
+	}
+	return ""
+}
+
+// save stores what is known of the directory.
+func (s *syncer) save() error {
+	b, err := json.Marshal(s.seen)
+	if err != nil || bytes.Equal(b, s.saved) {
+		return err
+	}
+	err = replace(s.state, filepath.Join(s.state, "files.json"), b, 0o600)
+	if err == nil {
+		s.saved = b
+	}
+	return err
+}
+
+func (s *syncer) progress(r client.Report) {
+	if r.Pulled+r.Pushed >= 1000 {
+		fmt.Fprintf(s.errs, "appdir: %d pulled, %d pushed so far\n", r.Pulled, r.Pushed)
+	}
+}
