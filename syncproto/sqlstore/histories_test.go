@@ -33,8 +33,13 @@ func TestHistoriesPostgres(t *testing.T) {
 }
 
 func TestHistoriesMariaDB(t *testing.T) {
+	withBinlog(t)
 	db := testserver.MariaDB(t)
 	dsn := mariadbDSN(db)
+	var on, every int
+	if err := open(t, dsn).db.QueryRow("SELECT @@log_bin, @@sync_binlog").Scan(&on, &every); err != nil || on != 1 || every != 1 {
+		t.Fatalf("log_bin %d, sync_binlog %d, %v", on, every, err)
+	}
 	t.Run("plain", func(t *testing.T) { testPlain(t, dsn) })
 	t.Run("clocks", func(t *testing.T) { testClocks(t, dsn) })
 	// The driver's commit listens to no context, only to this.
