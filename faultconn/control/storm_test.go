@@ -23,7 +23,7 @@ import (
 func TestPlanStorm(t *testing.T) {
 	changes, clients := 10_000, 200
 	if testing.Short() || raceDetector {
-		changes = 200
+		changes, clients = 500, 40
 	}
 	f := newFixture(t)
 	address := f.proxy("db").Listen
