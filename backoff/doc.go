@@ -33,12 +33,16 @@
 // # In the client
 //
 // A [Transport] is an http.RoundTripper that does what these headers say, for
-// all goroutines of a program together. A [Poller] is a loop around it for
-// programs that ask again and again:
+// all goroutines of a program together. A 503 or 429 that says when to come
+// back holds every request to that origin; the hint on a good response holds
+// only the requests that can wait, which the program marks with [Deferrable]. A
+// request that is held waits as long as it was told, up to two days, unless its
+// context or [Transport].MaxWait says less. A [Poller] is a loop for programs
+// that ask again and again:
 //
-//	client := &http.Client{Transport: &backoff.Transport{}}
+//	client := &http.Client{Transport: &backoff.Transport{MaxWait: time.Minute}}
 //	poller := &backoff.Poller{Poll: func(ctx context.Context) error {
-//		return pull(ctx, client)
+//		return pull(backoff.Deferrable(ctx), client)
 //	}}
 //	err := poller.Run(ctx)
 //

@@ -33,7 +33,9 @@ type Config struct {
 	Grace time.Duration
 
 	// Budget returns the Total of one request, for routes that need another. Zero or less
-	// means Total. Grace is then the same share of it. Nil means Total for all.
+	// means Total. Grace is then the same share of it. Nil means Total for all. Outside of a
+	// mux the pattern of the request is not known yet, so decide by its path; and a second
+	// Limiter inside can only shorten what this one allows.
 	Budget func(r *http.Request) time.Duration
 
 	// Trusted reports whether a request comes from a caller whose word on how long it
@@ -78,7 +80,8 @@ type Config struct {
 
 	// RetryAfter returns what to put in Retry-After; it is sent in whole seconds, rounded
 	// up. Zero or less sends none. Nil means the RetryAfter of the error if it has one,
-	// else DefaultRetryAfter. It is called while a client waits and must not block.
+	// else DefaultRetryAfter. It is called while a client waits and must not block. Where an
+	// operator can ask clients to stay away for longer, return no less than that.
 	RetryAfter func(*Error) time.Duration
 
 	// Respond writes the body of a 503 or 408, and may change its headers and its status.
