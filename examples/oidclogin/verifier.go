@@ -1,0 +1,181 @@
+package oidclogin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// Why a token was refused. Each is a [syncproto.ErrBadAssertion], and none
+// repeats what the token says.
+var (
+	// ErrToken: not an ID token of the issuer, or its signature is not good.
+	ErrToken = fmt.Errorf("oidclogin: not a valid ID token: %w", syncproto.ErrBadAssertion)
+	// ErrAudience: a token for another client.
+	ErrAudience = fmt.Errorf("oidclogin: made for another audience: %w", syncproto.ErrBadAssertion)
+	// ErrExpired: a token that is past its time.
+	ErrExpired = fmt.Errorf("oidclogin: expired: %w", syncproto.ErrBadAssertion)
+	// ErrEmail: a token without an address that the issuer has verified and may
+	// vouch for.
+	ErrEmail = fmt.Errorf("oidclogin: no verified e-mail address: %w", syncproto.ErrBadAssertion)
+)
+
+// Config is what a Verifier is made of. Issuer has to be given.
+type Config struct {
+	// Issuer is the URL of the issuer, as its tokens name it. The keys are
+	// found from it (OpenID Connect Discovery 1.0).
+	Issuer string
+	// Domains are those whose addresses the issuer may vouch for, such as
+	// "example.com". Empty means all: right only for an issuer that has itself
+	// seen to it that the address is the person's.
+	Domains []string
+	// HTTP asks the issuer. Nil means http.DefaultClient.
+	HTTP *http.Client
+	// Timeout bounds one request to the issuer. Zero means 10 s.
+	Timeout time.Duration
+	// Refresh is for how long a key that is not among the issuer's is not asked
+	// for again, so that tokens with made-up keys do not become requests to the
+	// issuer. A key that is new is unknown for as long. Zero means 1 min.
+	Refresh time.Duration
+}
+
+// Verifier checks ID tokens. It is safe for concurrent use. It asks the issuer
+// when it first needs to, so that a server can start without it, and while the
+// issuer cannot be asked says so, which is a 503 and no 401; tokens signed with
+// keys that it has are accepted all the while.
+type Verifier struct {
+	cfg   Config
+	http  *http.Client
+	turn  chan struct{} // held by who asks for the issuer's configuration
+	known chan struct{} // closed when tokens is there
+	// tokens checks all but the audience, which comes with each login.
+	tokens *oidc.IDTokenVerifier
+}
+
+var _ syncproto.Verifier = (*Verifier)(nil)
+
+// New makes a verifier. It returns an error if the configuration cannot work.
+func New(c Config) (*Verifier, error) {
+	u, err := url.Parse(c.Issuer)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("oidclogin: Config.Issuer: %w", err)
+	case u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("oidclogin: Config.Issuer %q: want the URL of the issuer", c.Issuer)
+	case c.Timeout < 0:
+		return nil, fmt.Errorf("oidclogin: Config.Timeout %v is negative", c.Timeout)
+	case c.Refresh < 0:
+		return nil, fmt.Errorf("oidclogin: Config.Refresh %v is negative", c.Refresh)
+	}
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultClient
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Refresh == 0 {
+		c.Refresh = time.Minute
+	}
+	h := *c.HTTP
+	base := h.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	h.Transport, h.Timeout = &memory{base: base, keep: c.Refresh}, c.Timeout
+	return &Verifier{cfg: c, http: &h, turn: make(chan struct{}, 1), known: make(chan struct{})}, nil
+}
+
+// Verify checks an ID token as OpenID Connect Core 1.0, section 3.1.3.7, has
+// it: issuer, signature, time, and that it was made for the audience, a client
+// ID. The user is its "email" if it says that the address is verified.
+func (v *Verifier) Verify(ctx context.Context, assertion, audience string) (syncproto.Identity, error) {
+	tokens, err := v.discover(ctx)
+	if err != nil {
+		return syncproto.Identity{}, fmt.Errorf("oidclogin: the issuer's configuration: %w", err)
+	}
+	var asked unanswered
+	token, err := tokens.Verify(context.WithValue(ctx, unansweredKey{}, &asked), assertion)
+	var expired *oidc.TokenExpiredError
+	switch {
+	case asked.err != nil:
+		return syncproto.Identity{}, fmt.Errorf("oidclogin: the issuer's keys: %w", asked.err)
+	case errors.As(err, &expired):
+		return syncproto.Identity{}, ErrExpired
+	case err != nil:
+		return syncproto.Identity{}, ErrToken
+	}
+	var claims struct {
+		Email    string          `json:"email"`
+		Verified json.RawMessage `json:"email_verified"`
+		Party    string          `json:"azp"`
+	}
+	if err := token.Claims(&claims); err != nil {
+		return syncproto.Identity{}, ErrToken
+	}
+	// A token for several clients names the one that it was issued to.
+	if !slices.Contains(token.Audience, audience) || claims.Party != audience && (claims.Party != "" || len(token.Audience) > 1) {
+		return syncproto.Identity{}, ErrAudience
+	}
+	// Some issuers say "true".
+	if said := string(claims.Verified); said != "true" && said != `"true"` || !v.vouches(claims.Email) {
+		return syncproto.Identity{}, ErrEmail
+	}
+	return syncproto.Identity{Email: claims.Email, Issuer: token.Issuer, Expires: token.Expiry}, nil
+}
+
+func (v *Verifier) vouches(email string) bool {
+	name, domain, ok := strings.Cut(email, "@")
+	return ok && name != "" && domain != "" && len(email) <= syncproto.MaxUser && !strings.Contains(domain, "@") &&
+		(len(v.cfg.Domains) == 0 || slices.Contains(v.cfg.Domains, strings.ToLower(domain)))
+}
+
+// discover asks for the issuer's configuration, once.
+func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	select {
+	case <-v.known:
+		return v.tokens, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case v.turn <- struct{}{}:
+	}
+	defer func() { <-v.turn }()
+	select {
+	case <-v.known: // somebody else was faster
+		return v.tokens, nil
+	default:
+	}
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, v.http), v.cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	var p struct {
+		Keys string   `json:"jwks_uri"`
+		Algs []string `json:"id_token_signing_alg_values_supported"`
+	}
+	if err := provider.Claims(&p); err != nil {
+		return nil, err
+	}
+	if p.Keys == "" {
+		return nil, errors.New("it has no jwks_uri")
+	}
+	// What signs with a secret that is shared with the client is not for a
+	// server that knows none.
+	algorithms := []string{
+		oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
+	}
+	algs := slices.DeleteFunc(p.Algs, func(alg string) bool { return !slices.Contains(algorithms, alg) })
+	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.WithoutCancel(ctx), v.http), p.Keys)
+	v.tokens = oidc.NewVerifier(v.cfg.Issuer, keySet{keys}, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algs})
+	close(v.known)
+	return v.tokens, nil
+}

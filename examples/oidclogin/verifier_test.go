@@ -1,0 +1,345 @@
+package oidclogin_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/brownout-go/brownout/examples/oidclogin"
+	"github.com/brownout-go/brownout/faultconn/memnet"
+	"github.com/brownout-go/brownout/internal/leak"
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+const (
+	issuerURL = "http://issuer.example"
+	client    = "our-client"
+)
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// key is one of an issuer's keys.
+type key struct {
+	id      string
+	private *ecdsa.PrivateKey
+}
+
+func newKey(t *testing.T, id string) key {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key{id, k}
+}
+
+func (k key) jwk() map[string]string {
+	b, err := k.private.PublicKey.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return map[string]string{"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": k.id, "x": b64(b[1:33]), "y": b64(b[33:])}
+}
+
+func (k key) sign(t *testing.T, claims map[string]any) string {
+	t.Helper()
+	head, _ := json.Marshal(map[string]string{"alg": "ES256", "typ": "JWT", "kid": k.id})
+	body, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := b64(head) + "." + b64(body)
+	hash := sha256.Sum256([]byte(signed))
+	r, s, err := ecdsa.Sign(rand.Reader, k.private, hash[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed + "." + b64(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+}
+
+// issuer is one on an in-memory network, whose clock is the test's.
+type issuer struct {
+	t       *testing.T
+	keys    atomic.Pointer[[]key]
+	state   atomic.Value // "", "503", "garbage", "hangs"
+	fetched atomic.Int32 // requests for keys
+	http    *http.Client
+	srv     *http.Server
+	net     *memnet.Network
+}
+
+func start(t *testing.T) *issuer {
+	t.Helper()
+	is := &issuer{t: t, net: new(memnet.Network)}
+	is.state.Store("")
+	is.keys.Store(&[]key{newKey(t, "first")})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(map[string]any{
+			"issuer": issuerURL, "jwks_uri": issuerURL + "/keys", "authorization_endpoint": issuerURL + "/login", "token_endpoint": issuerURL + "/token",
+			"id_token_signing_alg_values_supported": []string{"ES256", "HS256"},
+		})
+	})
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, r *http.Request) {
+		is.fetched.Add(1)
+		var all []map[string]string
+		for _, k := range *is.keys.Load() {
+			all = append(all, k.jwk())
+		}
+		json.NewEncoder(w).Encode(map[string]any{"keys": all})
+	})
+	is.srv = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch is.state.Load() {
+		case "503":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "garbage":
+			fmt.Fprint(w, "<html>maintenance</html>")
+		case "hangs":
+			<-r.Context().Done()
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			mux.ServeHTTP(w, r)
+		}
+	})}
+	l, err := is.net.Listen("tcp", "issuer.example:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DialContext: is.net.DialContext}
+	is.http = &http.Client{Transport: transport}
+	ended := make(chan struct{})
+	go func() { defer close(ended); is.srv.Serve(l) }()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		is.srv.Close()
+		is.net.Close()
+		<-ended
+	})
+	return is
+}
+
+func (is *issuer) key() key { return (*is.keys.Load())[0] }
+
+func claims(change map[string]any) map[string]any {
+	c := map[string]any{
+		"iss": issuerURL, "sub": "1", "aud": client, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+		"email": "ann@example.com", "email_verified": true,
+	}
+	maps.Copy(c, change)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	return c
+}
+
+func (is *issuer) verifier(c oidclogin.Config) *oidclogin.Verifier {
+	is.t.Helper()
+	c.Issuer, c.HTTP = issuerURL, is.http
+	v, err := oidclogin.New(c)
+	if err != nil {
+		is.t.Fatal(err)
+	}
+	return v
+}
+
+func TestGoodToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := start(t)
+		v := is.verifier(oidclogin.Config{Domains: []string{"example.com"}})
+		for _, change := range []map[string]any{
+			nil,
+			{"email_verified": "true"},
+			{"aud": []string{client}},
+			{"aud": []string{"another", client}, "azp": client},
+			{"email": "Ann@EXAMPLE.com"},
+		} {
+			id, err := v.Verify(t.Context(), is.key().sign(t, claims(change)), client)
+			if err != nil || !strings.EqualFold(id.Email, "ann@example.com") || id.Issuer != issuerURL || time.Until(id.Expires).Round(time.Second) != time.Hour || id.Development {
+				t.Errorf("%v: %+v, %v", change, id, err)
+			}
+		}
+		if n := is.fetched.Load(); n != 1 {
+			t.Errorf("the keys were asked for %d times", n)
+		}
+	})
+}
+
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := start(t)
+		v := is.verifier(oidclogin.Config{Domains: []string{"example.com"}})
+		good := is.key().sign(t, claims(nil))
+		parts := strings.Split(good, ".")
+		hmac := b64([]byte(`{"alg":"HS256","kid":"first"}`))
+		none := b64([]byte(`{"alg":"none"}`))
+		other := newKey(t, "first") // the right name, and not the key
+		for name, c := range map[string]struct {
+			token string
+			want  error
+		}{
+			"other audience":     {is.key().sign(t, claims(map[string]any{"aud": "another"})), oidclogin.ErrAudience},
+			"no audience":        {is.key().sign(t, claims(map[string]any{"aud": nil})), oidclogin.ErrAudience},
+			"issued to another":  {is.key().sign(t, claims(map[string]any{"aud": []string{client, "another"}, "azp": "another"})), oidclogin.ErrAudience},
+			"several, no party":  {is.key().sign(t, claims(map[string]any{"aud": []string{client, "another"}})), oidclogin.ErrAudience},
+			"expired":            {is.key().sign(t, claims(map[string]any{"exp": time.Now().Add(-time.Second).Unix()})), oidclogin.ErrExpired},
+			"never ends":         {is.key().sign(t, claims(map[string]any{"exp": nil})), oidclogin.ErrExpired},
+			"not yet":            {is.key().sign(t, claims(map[string]any{"nbf": time.Now().Add(time.Hour).Unix()})), oidclogin.ErrToken},
+			"unverified":         {is.key().sign(t, claims(map[string]any{"email_verified": false})), oidclogin.ErrEmail},
+			"does not say":       {is.key().sign(t, claims(map[string]any{"email_verified": nil})), oidclogin.ErrEmail},
+			"no address":         {is.key().sign(t, claims(map[string]any{"email": nil})), oidclogin.ErrEmail},
+			"foreign domain":     {is.key().sign(t, claims(map[string]any{"email": "ann@example.org"})), oidclogin.ErrEmail},
+			"two domains":        {is.key().sign(t, claims(map[string]any{"email": "ann@example.org@example.com"})), oidclogin.ErrEmail},
+			"other issuer":       {is.key().sign(t, claims(map[string]any{"iss": "http://evil.example"})), oidclogin.ErrToken},
+			"unknown key":        {newKey(t, "second").sign(t, claims(nil)), oidclogin.ErrToken},
+			"forged":             {other.sign(t, claims(nil)), oidclogin.ErrToken},
+			"changed":            {parts[0] + "." + b64([]byte(`{"iss":"x"}`)) + "." + parts[2], oidclogin.ErrToken},
+			"signed with a word": {hmac + "." + parts[1] + "." + parts[2], oidclogin.ErrToken},
+			"not signed":         {none + "." + parts[1] + ".", oidclogin.ErrToken},
+			"not a token":        {"ann@example.com?a=our-client", oidclogin.ErrToken},
+			"nothing":            {"", oidclogin.ErrToken},
+		} {
+			_, err := v.Verify(t.Context(), c.token, client)
+			if !errors.Is(err, c.want) || !errors.Is(err, syncproto.ErrBadAssertion) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
+	})
+}
+
+// An issuer that cannot be asked is no reason to send people away: 503, and
+// never 401.
+func TestIssuerInTrouble(t *testing.T) {
+	for _, trouble := range []string{"503", "garbage", "hangs", "down"} {
+		t.Run(trouble, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := start(t)
+				v := is.verifier(oidclogin.Config{})
+				h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: v, Audiences: []string{client}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				login := func(token string, want int) {
+					t.Helper()
+					form := url.Values{"assertion": {token}, "audience": {client}}
+					r := httptest.NewRequestWithContext(t.Context(), "POST", "/verify", strings.NewReader(form.Encode()))
+					r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					w := httptest.NewRecorder()
+					h.ServeHTTP(w, r)
+					if w.Code != want {
+						t.Errorf("%d %s, want %d", w.Code, w.Body, want)
+					}
+					if want == 503 && (w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "issuer")) {
+						t.Errorf("%v %s, want when to come back and no word of what is behind", w.Header(), w.Body)
+					}
+				}
+				switch trouble {
+				case "down":
+					is.net.Partition("localhost", "issuer.example")
+				default:
+					is.state.Store(trouble)
+				}
+				login(is.key().sign(t, claims(nil)), 503)
+
+				is.net.Heal("localhost", "issuer.example")
+				is.state.Store("")
+				login(is.key().sign(t, claims(nil)), 200)
+				login("x", 401)
+
+				is.net.Partition("localhost", "issuer.example")
+				is.http.CloseIdleConnections()
+				login(is.key().sign(t, claims(nil)), 200) // the key is known
+				time.Sleep(2 * time.Minute)               // and what was fetched is old
+				unknown := newKey(t, "unknown").sign(t, claims(nil))
+				login(unknown, 503)
+				is.net.Heal("localhost", "issuer.example")
+				login(unknown, 401)
+			})
+		})
+	}
+}
+
+// New keys are found, and made-up ones are not asked for each time.
+func TestKeysChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := start(t)
+		v := is.verifier(oidclogin.Config{})
+		verify := func(k key) error {
+			_, err := v.Verify(t.Context(), k.sign(t, claims(nil)), client)
+			return err
+		}
+		old, next := is.key(), newKey(t, "next")
+		if err := verify(old); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			if err := verify(newKey(t, fmt.Sprint(i))); !errors.Is(err, oidclogin.ErrToken) {
+				t.Fatal(err)
+			}
+		}
+		if n := is.fetched.Load(); n != 1 {
+			t.Errorf("made-up keys made %d requests to the issuer", n-1)
+		}
+		is.keys.Store(&[]key{next, old})
+		time.Sleep(time.Minute)
+		if err := errors.Join(verify(next), verify(old)); err != nil {
+			t.Error(err)
+		}
+		is.keys.Store(&[]key{next})
+		time.Sleep(time.Minute)
+		verify(newKey(t, "whatever")) // makes it ask
+		if err := verify(old); !errors.Is(err, oidclogin.ErrToken) {
+			t.Errorf("a key that the issuer took back: %v", err)
+		}
+	})
+}
+
+// A login that is given up on neither waits nor takes the others with it.
+func TestGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := start(t)
+		is.state.Store("hangs")
+		v := is.verifier(oidclogin.Config{})
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		waits := make(chan error)
+		for range 3 {
+			go func() { _, err := v.Verify(ctx, "x", client); waits <- err }()
+		}
+		for range 3 {
+			if err := <-waits; !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, syncproto.ErrBadAssertion) {
+				t.Error(err)
+			}
+		}
+		if d := time.Since(begin); d != time.Second {
+			t.Errorf("it took %v", d)
+		}
+	})
+}
+
+func TestConfig(t *testing.T) {
+	for field, c := range map[string]oidclogin.Config{
+		"Issuer":  {},
+		"Timeout": {Issuer: issuerURL, Timeout: -1},
+		"Refresh": {Issuer: issuerURL, Refresh: -1},
+	} {
+		if _, err := oidclogin.New(c); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
