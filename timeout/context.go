@@ -8,18 +8,85 @@ import (
 
 // requestContext is the context of the handler. It carries the gate, so that an error of
 // the handler finds the response it belongs to through any number of wrapped writers.
+//
+// The context that ends by itself, a timer and an entry at its parent, is made when it is
+// first asked for: a handler that answers from memory never asks.
 type requestContext struct {
-	context.Context
-	gate *gate
+	gate  *gate
+	soft  time.Time
+	cause error
+
+	mu     sync.Mutex
+	ctx    context.Context // nil until it is asked for
+	cancel context.CancelFunc
+	over   bool // the handler returned
 }
 
 type gateKey struct{}
 
+// made returns the context that ends, and makes it if need be.
+func (c *requestContext) made() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx == nil {
+		c.make()
+	}
+	return c.ctx
+}
+
+// make makes the context. The mutex is held.
+func (c *requestContext) make() {
+	parent := c.gate.r.Context()
+	if c.over {
+		c.ctx, c.cancel = context.WithCancel(parent)
+		c.cancel()
+		return
+	}
+	c.ctx, c.cancel = context.WithDeadlineCause(parent, c.soft, c.cause)
+}
+
+// end ends the context, as every request's ends when its handler returns.
+func (c *requestContext) end() {
+	c.mu.Lock()
+	c.over = true
+	cancel := c.cancel
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+func (c *requestContext) Done() <-chan struct{} { return c.made().Done() }
+
+func (c *requestContext) Deadline() (time.Time, bool) {
+	if c.gate.stream != nil {
+		return c.gate.stream.Deadline()
+	}
+	if by, ok := c.gate.r.Context().Deadline(); ok && by.Before(c.soft) {
+		return by, true
+	}
+	return c.soft, true
+}
+
+func (c *requestContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx == nil {
+		if !c.over && c.gate.r.Context().Err() == nil && time.Now().Before(c.soft) {
+			return nil
+		}
+		c.make() // it has ended, and stays so
+	}
+	return c.ctx.Err()
+}
+
+// Value asks the context that ends for all but the gate: package context finds the
+// cause and what to cancel with it by keys of its own.
 func (c *requestContext) Value(key any) any {
 	if key == (gateKey{}) {
 		return c.gate
 	}
-	return c.Context.Value(key)
+	return c.made().Value(key)
 }
 
 // A streamContext is a context whose deadline can be moved, which those of package

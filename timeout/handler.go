@@ -1,7 +1,6 @@
 package timeout
 
 import (
-	"context"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -56,9 +55,8 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		if l.slots != nil && !g.admit() {
 			return
 		}
-		ctx, cancel := g.context()
+		g.context()
 		g.yield()
-		g.ctx = requestContext{ctx, g}
 		inner := r.WithContext(&g.ctx)
 		if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 			g.body = &body{ReadCloser: r.Body, g: g}
@@ -66,9 +64,9 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		}
 		l.inFlight.add(1)
 		if r.ProtoMajor == 1 {
-			g.inline(next, inner, cancel)
+			g.inline(next, inner)
 		} else {
-			g.beside(next, inner, cancel)
+			g.beside(next, inner)
 		}
 	})
 }
@@ -99,23 +97,22 @@ func (g *gate) admit() bool {
 	return false
 }
 
-// context returns the handler's context, which ends at the soft deadline.
-func (g *gate) context() (context.Context, context.CancelFunc) {
+// context sets up the handler's context, which ends at the soft deadline.
+func (g *gate) context() {
 	soft := g.total - g.l.grace(g.total)
-	cause := g.l.cause
-	if cause.Limit != soft {
-		cause = softCause(soft)
+	c := &g.ctx
+	c.gate, c.soft, c.cause = g, g.start.Add(soft), g.l.cause
+	if g.l.cause.Limit != soft {
+		c.cause = softCause(soft)
 	}
-	if g.l.config.Stream == 0 {
-		return context.WithDeadlineCause(g.r.Context(), g.start.Add(soft), cause)
+	if g.l.config.Stream != 0 {
+		g.stream, c.cancel = withMovableDeadline(g.r.Context(), c.soft, c.cause)
+		c.ctx = g.stream
 	}
-	stream, cancel := withMovableDeadline(g.r.Context(), g.start.Add(soft), cause)
-	g.stream = stream
-	return stream, cancel
 }
 
 // inline runs the handler on this goroutine.
-func (g *gate) inline(next http.Handler, inner *http.Request, cancel context.CancelFunc) {
+func (g *gate) inline(next http.Handler, inner *http.Request) {
 	g.arm()
 	panicking := true
 	defer func() {
@@ -124,7 +121,7 @@ func (g *gate) inline(next http.Handler, inner *http.Request, cancel context.Can
 		g.done(end)
 		// What the handler learned about the request is the server's to clean up.
 		g.r.MultipartForm, g.r.Pattern = inner.MultipartForm, inner.Pattern
-		cancel()
+		g.ctx.end()
 		switch {
 		case panicking:
 			if end == expired || end == aborted {
@@ -164,7 +161,7 @@ func (g *gate) arm() {
 
 // beside runs the handler on a goroutine of its own, and returns when it does or when the
 // deadline has answered for it.
-func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.CancelFunc) {
+func (g *gate) beside(next http.Handler, inner *http.Request) {
 	g.ended = make(chan struct{})
 	returned := make(chan *crash, 1)
 	g.arm()
@@ -177,7 +174,7 @@ func (g *gate) beside(next http.Handler, inner *http.Request, cancel context.Can
 			}
 			end := g.finish(panicking)
 			g.timer.Stop()
-			cancel()
+			g.ctx.end()
 			if end == expired || end == aborted {
 				if inner.MultipartForm != nil {
 					inner.MultipartForm.RemoveAll()
