@@ -47,7 +47,7 @@ func TestContextAskedLate(t *testing.T) {
 						if name == "Err" && ctx.Err() != nil {
 							t.Errorf("too early: %v", ctx.Err())
 						}
-						time.Sleep(1)
+						time.Sleep(time.Nanosecond)
 						synctest.Wait()
 						if !ask(ctx) {
 							t.Error("has not ended, or not by its deadline")
