@@ -15,7 +15,7 @@ import (
 func testClocks(t *testing.T, dsn string) {
 	wrong := newSkewed(t, dsn)
 	stores := []syncproto.Store{open(t, dsn), wrong}
-	storetest.Histories(t, someHistories, 1000, func(*testing.T) []syncproto.Store { return stores })
+	storetest.Histories(t, badDays, 1000, func(*testing.T) []syncproto.Store { return stores })
 	if wrong.steps < len(skews) {
 		t.Errorf("the clock was set %d times: too good a day", wrong.steps)
 	}
@@ -35,7 +35,7 @@ var skews = []time.Duration{
 
 const (
 	unset     = -26 * 365 * 24 * time.Hour
-	callsEach = 35 // calls between two settings of the clock
+	callsEach = 25 // calls between two settings of the clock
 )
 
 // skewed is a store in a process whose clock is wrong. The process is a synctest
@@ -78,7 +78,7 @@ func (s *skewed) boot() {
 		synctest.Test(s.t, func(t *testing.T) {
 			var store *Store
 			for c := range calls {
-				if ahead := c.at.Sub(time.Now()); ahead > 0 {
+				if ahead := time.Until(c.at); ahead > 0 {
 					time.Sleep(ahead)
 				}
 				if store == nil {

@@ -39,15 +39,15 @@ func testBadConnections(t *testing.T, dsn string) {
 		{Name: "lost request", Select: on(faultconn.OpWrite), Chance: 0.01, Fault: fault.Reset{}},
 		{Name: "lost reply", Chance: 0.01, Fault: fault.Abort{}},
 		{Name: "lost part of a reply", Select: on(faultconn.OpRead), Scope: faultconn.PerByte, Chance: 0.0001, Fault: fault.Close{}},
-		{Name: "refused", Select: on(faultconn.OpDial), Chance: 0.05, Fault: fault.Refuse{}},
+		{Name: "refused", Select: on(faultconn.OpDial), Chance: 0.1, Fault: fault.Refuse{}},
 		{Name: "slow", Chance: 0.05, Fault: fault.Delay{For: 5 * time.Millisecond, Jitter: 5 * time.Millisecond}},
-		{Name: "silent", Chance: 0.001, Fault: fault.Hang{}},
+		{Name: "silent", When: faultconn.When{Every: 1000}, Fault: fault.Hang{}},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer undo()
-	storetest.Histories(t, someHistories, 2000, func(*testing.T) []syncproto.Store { return stores })
+	storetest.Histories(t, badDays, 2000, func(*testing.T) []syncproto.Store { return stores })
 	if unfired := inj.Unfired(); len(unfired) > 0 {
 		t.Errorf("rules that never struck: %v", unfired)
 	}

@@ -1,13 +1,14 @@
 package sqlstore
 
 import (
-	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -29,8 +30,7 @@ func testKillHistories(t *testing.T, dsn string, db *testserver.Server) {
 	f := &fleet{t: t, dsn: dsn, sessions: map[string]session{}}
 	f.crashes = []func(){func() { f.restart(0) }, func() { f.restart(1) }}
 	if db != nil {
-		admin := open(t, dsn)
-		f.crashes = append(f.crashes, func() { crashDatabase(t, db, admin) })
+		f.crashes = append(f.crashes, func() { crashDatabase(t, dsn, db) })
 	}
 	var faults atomic.Int64
 	inj := faultconn.Injector{OnEvent: func(faultconn.Event) { faults.Add(1) }}
@@ -51,7 +51,7 @@ func testKillHistories(t *testing.T, dsn string, db *testserver.Server) {
 		t.Fatal(err)
 	}
 	defer undo()
-	storetest.Histories(t, someHistories, 3000, func(*testing.T) []syncproto.Store {
+	storetest.Histories(t, badDays, 3000, func(*testing.T) []syncproto.Store {
 		return []syncproto.Store{wire{f, 0}, wire{f, 1}}
 	})
 	if unfired := inj.Unfired(); len(unfired) > 0 || f.crashed < 2*len(f.crashes) {
@@ -60,7 +60,7 @@ func testKillHistories(t *testing.T, dsn string, db *testserver.Server) {
 	t.Logf("%d requests, %d faults on their connections, %d crashes", f.requests.Load(), faults.Load(), f.crashed)
 }
 
-const requestsEach = 100 // between two crashes
+const requestsEach = 80 // between two crashes
 
 // fleet is two server processes on one database.
 type fleet struct {
@@ -156,23 +156,21 @@ func withBinlog(t *testing.T) {
 // crashDatabase kills the database and all that belongs to it, and starts it
 // again. The processes of PostgreSQL would see that they are orphans, each when
 // it next looks.
-func crashDatabase(t *testing.T, db *testserver.Server, s *Store) {
+func crashDatabase(t *testing.T, dsn string, db *testserver.Server) {
 	var pids []int
-	if s.dialect.Dialect == PostgreSQL {
-		rows, err := s.db.QueryContext(context.Background(), "SELECT pid FROM pg_stat_activity")
+	if strings.HasPrefix(dsn, "postgres") {
+		s, err := Open(t.Context(), dsn)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		defer rows.Close()
-		for rows.Next() {
+		err = s.rows(t.Context(), "SELECT pid FROM pg_stat_activity", nil, func(rows *sql.Rows) error {
 			var pid int
-			if err := rows.Scan(&pid); err != nil {
-				t.Error(err)
-			}
+			err := rows.Scan(&pid)
 			pids = append(pids, pid)
-		}
-		if err := rows.Err(); err != nil {
+			return err
+		})
+		if err := errors.Join(err, s.Close()); err != nil {
 			t.Error(err)
 		}
 	}
