@@ -13,11 +13,14 @@ func MariaDB(tb TB) *Server {
 	path := find(tb, "mariadbd", "mariadb-server")
 	dir := folder(tb, "mariadb", "mysql")
 	data := filepath.Join(dir, "data")
-	run(tb, "mysql", install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal")
+	// A server that starts removes the temporary tables it finds, those of others
+	// included, unless it has a folder for them to itself.
+	tmp := "--tmpdir=" + dir
+	run(tb, "mysql", install, "--no-defaults", "--datadir="+data, tmp, "--auth-root-authentication-method=normal")
 	addr, port := freePort(tb)
 	return start(tb, &Server{
 		Addr: addr, path: path, user: "mysql",
-		args: []string{"--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
+		args: []string{"--no-defaults", "--datadir=" + data, tmp, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
 			"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid")},
 	})
 }
