@@ -30,7 +30,10 @@ func testKillHistories(t *testing.T, dsn string, db *testserver.Server) {
 	f := &fleet{t: t, dsn: dsn, sessions: map[string]session{}}
 	f.crashes = []func(){func() { f.restart(0) }, func() { f.restart(1) }}
 	if db != nil {
-		f.crashes = append(f.crashes, func() { crashDatabase(t, dsn, db) })
+		f.crashes = append(f.crashes, func() {
+			killDatabase(t, dsn, db)
+			db.Start()
+		})
 	}
 	var faults atomic.Int64
 	inj := faultconn.Injector{OnEvent: func(faultconn.Event) { faults.Add(1) }}
@@ -153,10 +156,9 @@ func withBinlog(t *testing.T) {
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// crashDatabase kills the database and all that belongs to it, and starts it
-// again. The processes of PostgreSQL would see that they are orphans, each when
-// it next looks.
-func crashDatabase(t *testing.T, dsn string, db *testserver.Server) {
+// killDatabase kills the database and all that belongs to it. The processes of
+// PostgreSQL would see that they are orphans, each when it next looks.
+func killDatabase(t *testing.T, dsn string, db *testserver.Server) {
 	var pids []int
 	if strings.HasPrefix(dsn, "postgres") {
 		s, err := Open(t.Context(), dsn)
@@ -178,5 +180,4 @@ func crashDatabase(t *testing.T, dsn string, db *testserver.Server) {
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 	}
-	db.Start()
 }
