@@ -61,6 +61,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			if res.Header.Get("Etag") != "" || res.Header.Get("X-Request-Id") != "7" || res.Header.Get("Cache-Control") != "no-store" {
 				s.Errorf("%s: headers %v", path, res.Header)
 			}
+			synctest.Wait() // the event comes after the answer
 			got := seen.take()
 			if len(got) != 1 || got[0].Kind != timeout.KindFailed || got[0].Status != want.status ||
 				!errors.Is(got[0].Err, failures[path]) || got[0].Incident == "" || !strings.Contains(body, got[0].Incident) {

@@ -276,6 +276,7 @@ func TestProblem(t *testing.T) {
 		var seen events
 		serve(limiter(s.T, timeout.Config{Respond: timeout.Problem, OnEvent: seen.add}).Handler(http.HandlerFunc(hang)))
 		res, body, _ := s.get("/")
+		synctest.Wait() // the event comes after the answer
 		want := `{"title":"Service Unavailable","status":503,"detail":"The server cannot answer in time. Please try again later.","instance":"urn:incident:` +
 			strings.ToLower(seen.take()[0].Incident) + "\"}\n"
 		if res.StatusCode != 503 || res.Header.Get("Content-Type") != "application/problem+json" || body != want {
