@@ -43,8 +43,8 @@ func (x *exchange) json(status int, v any) {
 func (x *exchange) send(status int, b []byte) {
 	x.event.Status = status
 	h := x.w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(b)))
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	x.w.WriteHeader(status)
 	if _, err := x.w.Write(b); err != nil {
 		x.event.Err = err

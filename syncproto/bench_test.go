@@ -4,15 +4,18 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
 
 // BenchmarkIdlePoll compares a pull without news, over loopback, with a handler
-// that writes the same bytes and headers and does nothing else. The two take
-// turns, so that both see the same machine.
+// that writes the same bytes and headers and does nothing else. In "turns" the
+// two take turns, so that both see the same machine, and of-bare is the rate of the
+// handler, by the medians, beside that of the other.
 func BenchmarkIdlePoll(b *testing.B) {
 	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
 	if err != nil {
@@ -32,27 +35,53 @@ func BenchmarkIdlePoll(b *testing.B) {
 		}
 		w.Write(body)
 	})
+	// serve returns what polls once.
+	serve := func(b *testing.B, h http.Handler) func() {
+		srv := httptest.NewServer(h)
+		b.Cleanup(srv.Close)
+		req, _ := http.NewRequest("GET", srv.URL+annURL+query, nil)
+		req.Header.Set("Authorization", d.auth)
+		client := srv.Client()
+		return func() {
+			res, err := client.Do(req)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n, err := io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			if n != int64(len(body)) || err != nil {
+				b.Fatal(n, err)
+			}
+		}
+	}
 	for _, c := range []struct {
 		name string
 		h    http.Handler
-	}{{"bare", bare}, {"handler", h}, {"bare", bare}, {"handler", h}} {
+	}{{"bare", bare}, {"handler", h}} {
 		b.Run(c.name, func(b *testing.B) {
-			srv := httptest.NewServer(c.h)
-			defer srv.Close()
-			req, _ := http.NewRequest("GET", srv.URL+annURL+query, nil)
-			req.Header.Set("Authorization", d.auth)
-			client := srv.Client()
+			poll := serve(b, c.h)
 			b.ReportAllocs()
 			for b.Loop() {
-				res, err := client.Do(req)
-				if err != nil {
-					b.Fatal(err)
-				}
-				io.Copy(io.Discard, res.Body)
-				res.Body.Close()
+				poll()
 			}
 		})
 	}
+	b.Run("turns", func(b *testing.B) {
+		polls := [2]func(){serve(b, bare), serve(b, h)}
+		var took [2][]time.Duration
+		for i := 0; b.Loop(); i++ {
+			for j := range polls {
+				n := (i + j) % 2
+				start := time.Now()
+				polls[n]()
+				took[n] = append(took[n], time.Since(start))
+			}
+		}
+		slices.Sort(took[0])
+		slices.Sort(took[1])
+		half := len(took[0]) / 2
+		b.ReportMetric(float64(took[0][half])/float64(took[1][half]), "of-bare")
+	})
 }
 
 // BenchmarkUsers is an idle poll and a push by one of ever more users: the cost

@@ -18,7 +18,7 @@ func (st State) etag() string {
 	return string(append(st.Last.append(b), '"'))
 }
 
-func (x *exchange) setETag(st State) { x.w.Header().Set("ETag", st.etag()) }
+func (x *exchange) setETag(st State) { x.w.Header()["Etag"] = []string{st.etag()} }
 
 // matches says whether a list of ETags, as in If-None-Match, has this one.
 func matches(list, etag string) bool {

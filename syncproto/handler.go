@@ -123,16 +123,25 @@ func (x *exchange) route() (op, methods string, serve func(*exchange)) {
 }
 
 // parseKey takes /collections/{user}/{collection} apart before it decodes, so
-// that an escaped slash stays within its segment.
+// that an escaped slash stays within its segment. Where there is none, as in
+// nearly every URL, what was decoded already has the same segments.
 func parseKey(u *url.URL) (Key, bool) {
-	rest, ok := strings.CutPrefix(u.EscapedPath(), "/collections/")
+	path, decode := u.Path, strings.Contains(u.RawPath, "%2")
+	if decode {
+		path = u.EscapedPath()
+	}
+	rest, ok := strings.CutPrefix(path, "/collections/")
 	user, name, found := strings.Cut(rest, "/")
 	if !ok || !found || strings.Contains(name, "/") {
 		return Key{}, false
 	}
-	user, err1 := url.PathUnescape(user)
-	name, err2 := url.PathUnescape(name)
-	return Key{user, name}, err1 == nil && err2 == nil && validName(user, MaxUser) && validName(name, MaxCollection)
+	if decode {
+		var err1, err2 error
+		user, err1 = url.PathUnescape(user)
+		name, err2 = url.PathUnescape(name)
+		ok = err1 == nil && err2 == nil
+	}
+	return Key{user, name}, ok && validName(user, MaxUser) && validName(name, MaxCollection)
 }
 
 // validName says whether a store has to be able to hold s. A replacement

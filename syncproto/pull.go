@@ -37,7 +37,7 @@ func (x *exchange) pull() {
 		x.unavailable(err)
 		return
 	}
-	x.w.Header().Set("Cache-Control", "no-cache, private")
+	x.w.Header()["Cache-Control"] = []string{"no-cache, private"}
 	x.setETag(st)
 	name := markName(s, key)
 	if v := x.r.Header.Get("If-None-Match"); v != "" && matches(v, st.etag()) {

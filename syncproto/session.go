@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"sync"
 	"time"
 )
@@ -57,7 +56,7 @@ type SignedSessions struct {
 	// it comes at least every TTL/2.
 	TTL time.Duration
 
-	macs sync.Pool // of hash.Hash, with the first key
+	macs sync.Pool // of *mac, with the first key
 }
 
 const (
@@ -109,7 +108,8 @@ func (s *SignedSessions) issue(user string, id []byte) Session {
 	tok = append(tok, tokenVersion)
 	tok = binary.BigEndian.AppendUint64(tok, uint64(end.Unix()))
 	tok = append(tok, id...)
-	tok = append(tok, s.sign(s.Keys[0], tok, user)...)
+	sum := s.sign(s.Keys[0], string(tok), user)
+	tok = append(tok, sum[:]...)
 	return Session{ID: string(id), Token: string(tok), Expires: end}
 }
 
@@ -118,38 +118,46 @@ func (s *SignedSessions) Check(_ context.Context, user, token string) (Session, 
 	if len(token) != tokenSize || token[0] != tokenVersion {
 		return Session{}, ErrNoSession
 	}
-	tok := []byte(token)
-	head, mac := tok[:tokenHead], tok[tokenHead:]
+	head, mac := token[:tokenHead], token[tokenHead:]
 	signed := false
 	for _, k := range s.Keys {
-		signed = hmac.Equal(mac, s.sign(k, head, user)) || signed
+		sum := s.sign(k, head, user)
+		signed = hmac.Equal([]byte(mac), sum[:]) || signed
 	}
-	end := time.Unix(int64(binary.BigEndian.Uint64(head[1:9])), 0)
+	end := time.Unix(int64(binary.BigEndian.Uint64([]byte(head[1:9]))), 0)
 	left := time.Until(end)
 	if !signed || left <= 0 {
 		return Session{}, ErrNoSession
 	}
 	id := head[9:]
 	if left < s.ttl()/2 {
-		return s.issue(user, id), nil
+		return s.issue(user, []byte(id)), nil
 	}
-	return Session{ID: token[9:tokenHead], Expires: end}, nil
+	return Session{ID: id, Expires: end}, nil
+}
+
+// mac is what it takes to sign, kept for the next time.
+type mac struct {
+	hash hash.Hash
+	buf  []byte
 }
 
 // sign covers the user after a head of fixed length, and so no other split of
 // the same bytes has the same signature.
-func (s *SignedSessions) sign(key, head []byte, user string) []byte {
-	var h hash.Hash
+func (s *SignedSessions) sign(key []byte, head, user string) (sum [sha256.Size]byte) {
+	var m *mac
 	if &key[0] == &s.Keys[0][0] { // which nearly all tokens are signed with
-		if h, _ = s.macs.Get().(hash.Hash); h != nil {
-			h.Reset()
+		if m, _ = s.macs.Get().(*mac); m != nil {
+			m.hash.Reset()
 		}
-		defer func() { s.macs.Put(h) }()
+		defer func() { s.macs.Put(m) }()
 	}
-	if h == nil {
-		h = hmac.New(sha256.New, key)
+	if m == nil {
+		m = &mac{hash: hmac.New(sha256.New, key)}
 	}
-	h.Write(head)
-	io.WriteString(h, user)
-	return h.Sum(nil)
+	m.buf = append(append(m.buf[:0], head...), user...)
+	m.hash.Write(m.buf)
+	m.buf = m.hash.Sum(m.buf[:0])
+	copy(sum[:], m.buf)
+	return sum
 }
