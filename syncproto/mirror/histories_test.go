@@ -69,7 +69,9 @@ func TestHistories(t *testing.T) {
 			}
 			m.restart()
 			defer func() { m.now.Load().Close() }()
+			made := 0
 			storetest.Histories(t, 20, 1, func(*testing.T) []syncproto.Store {
+				made++
 				return []syncproto.Store{m, flapping{m, sec}}
 			})
 
@@ -80,13 +82,16 @@ func TestHistories(t *testing.T) {
 			}
 			synced(t, last)
 			users, err := primary.Users(t.Context(), "", 1<<20)
-			if err != nil || len(users) < 20 {
-				t.Fatalf("%d users, %v", len(users), err)
+			if err != nil || len(users) < made {
+				t.Fatalf("%d users after %d histories, %v", len(users), made, err)
 			}
 			for _, user := range users {
 				for _, name := range []string{"apps", "more"} {
 					same(t, primary, sec, syncproto.Key{User: user, Collection: name})
 				}
+			}
+			if made < 20 {
+				return // not all, but those that -run asks for
 			}
 			if failures.Load() == 0 || starts.Load() < 5 {
 				t.Errorf("the secondary failed %d times, the mirror was started %d times: too good a day", failures.Load(), starts.Load())
