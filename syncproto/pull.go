@@ -104,10 +104,13 @@ func head(b []byte, since Time, uuid string) []byte {
 	b = append(b, `{"since":`...)
 	b = since.append(b)
 	b = append(b, `,"uuid":`...)
-	if uuid == "" {
+	switch {
+	case uuid == "":
 		b = append(b, "null"...)
-	} else {
+	case strings.ContainsAny(uuid, `"\`): // of a store with ideas of its own
 		b = strconv.AppendQuote(b, uuid) // plain ASCII, so that Go's quoting is JSON's
+	default:
+		b = append(append(append(b, '"'), uuid...), '"')
 	}
 	return append(b, `,"applications":[`...)
 }
