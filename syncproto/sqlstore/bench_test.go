@@ -73,31 +73,50 @@ func BenchmarkPush(b *testing.B) {
 		})
 	})
 	// The whole POST, over loopback, client included.
+	b.Run("http", func(b *testing.B) {
+		devices, post := posting(b)
+		for i := 0; b.Loop(); i++ {
+			post(devices[i%len(devices)], i)
+		}
+	})
 	b.Run("http 16 at once", func(b *testing.B) {
-		h, err := syncproto.New(syncproto.Config{Store: open(b, file(b)), Verifier: browserid.Development{}, Development: true})
-		if err != nil {
-			b.Fatal(err)
+		devices, post := posting(b)
+		free := make(chan *device, len(devices))
+		for _, d := range devices {
+			free <- d
 		}
-		srv := httptest.NewServer(h)
-		b.Cleanup(srv.Close)
-		var n atomic.Int64
-		devices := make(chan *device, 256)
-		for i := range cap(devices) {
-			devices <- login(b, srv.URL, fmt.Sprintf("user%d@example.com", i))
-		}
+		var i atomic.Int64
 		b.ResetTimer()
 		b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
 		b.RunParallel(func(p *testing.PB) {
 			for p.Next() {
-				d := <-devices
-				body := fmt.Sprintf(`[{"origin":%q,"manifest":"%s"}]`, origin(int(n.Add(1))), strings.Repeat("x", 300))
-				if _, err := d.do("POST", srv.URL, "", []byte(body)); err != nil {
-					b.Error(err)
-				}
-				devices <- d
+				d := <-free
+				post(d, int(i.Add(1)))
+				free <- d
 			}
 		})
 	})
+}
+
+// posting starts a server and returns devices of as many users, and what posts an
+// app from one.
+func posting(b *testing.B) ([]*device, func(*device, int)) {
+	h, err := syncproto.New(syncproto.Config{Store: open(b, file(b)), Verifier: browserid.Development{}, Development: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := httptest.NewServer(h)
+	b.Cleanup(srv.Close)
+	devices := make([]*device, 256)
+	for i := range devices {
+		devices[i] = login(b, srv.URL, user(i))
+	}
+	return devices, func(d *device, i int) {
+		body := fmt.Sprintf(`[{"origin":%q,"manifest":"%s"}]`, origin(i), strings.Repeat("x", 300))
+		if _, err := d.do("POST", srv.URL, "", []byte(body)); err != nil {
+			b.Error(err)
+		}
+	}
 }
 
 var pushed = []byte(`{"origin":"https://game.example","manifest":"` + strings.Repeat("x", 300) + `"}`)
