@@ -40,6 +40,9 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		if event != nil {
 			d.events = append(d.events, *event)
 		}
+		if e.Bytes > 0 && e.Bytes < d.n {
+			d.n = e.Bytes
+		}
 		if e.nothing() {
 			continue
 		}
@@ -47,9 +50,6 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		d.effect.Copies += e.Copies
 		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
 			d.effect.Rate, d.rate = e.Rate, s.schedule(e, direction(k))
-		}
-		if e.Bytes > 0 && e.Bytes < d.n {
-			d.n = e.Bytes
 		}
 		if e.Replace || e.ends() {
 			was := d.effect
@@ -144,8 +144,8 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 		}
 	}
 	if s.When.counts() && !u.counted {
-		if !v.concerned(s, u, k, data, now) {
-			return Effect{}, nil
+		if concerned, pass := v.concerned(s, u, k, data, now); !concerned {
+			return Effect{Bytes: pass}, nil
 		}
 		u.counted = true
 		if !s.When.strikes(s.number()) {
@@ -175,14 +175,18 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 
 // concerned reports whether a fault of the rule has anything to do in this
 // operation: "the first three" of a refusal are three dials, not a dial and the
-// two exchanges after it.
-func (v *view) concerned(s *stake, u *unit, k OpKind, data []byte, now time.Time) bool {
+// two exchanges after it. If none has, one may after so many bytes; 0 is none.
+func (v *view) concerned(s *stake, u *unit, k OpKind, data []byte, now time.Time) (concerned bool, pass int) {
 	for _, share := range s.shares {
-		if !share.Fault.Inject(v.op(s, u, k, data, now)).nothing() {
-			return true
+		e := share.Fault.Inject(v.op(s, u, k, data, now))
+		if !e.nothing() {
+			return true, 0
+		}
+		if e.Bytes > 0 && (pass == 0 || e.Bytes < pass) {
+			pass = e.Bytes
 		}
 	}
-	return false
+	return false, pass
 }
 
 // number is that of the unit at hand, from 0.

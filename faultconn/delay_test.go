@@ -236,3 +236,50 @@ func TestDelayOfOtherOperations(t *testing.T) {
 		}
 	})
 }
+
+// The first step of a ramp may take no time: it is a hit all the same, or there
+// would be no second.
+func TestRampFromZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		log := record(&inj)
+		must(t, &inj, one(fault.Delay{Step: time.Second, Max: 3 * time.Second, Fall: true}))
+		client, server := pipe(t, &inj)
+		go echo(server)
+		for i, want := range []time.Duration{0, 1, 2, 3, 2, 1, 0, 1} {
+			if got, d, err := call(client, "hello"); got != "hello" || d != want*time.Second || err != nil {
+				t.Errorf("exchange %d: %q, %v after %v, want %v", i+1, got, err, d, want*time.Second)
+			}
+		}
+		if n := inj.Hits("r"); n != 8 || len(log()) != 8 {
+			t.Errorf("%d hits, %d events, want 8", n, len(log()))
+		}
+	})
+}
+
+// A delay that is drawn as zero is not drawn again in the same exchange.
+func TestDelayIsDrawnOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, one(fault.Delay{Table: []time.Duration{0, time.Hour}}))
+		client, server := pipe(t, &inj)
+		go echo(server)
+		late := 0
+		const n = 100
+		for range n {
+			start := time.Now()
+			client.Write([]byte("hello"))
+			for range 5 {
+				if _, err := client.Read(make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if time.Since(start) > 0 {
+				late++
+			}
+		}
+		if late < n*3/10 || late > n*7/10 {
+			t.Errorf("%d of %d exchanges are late, want about half", late, n)
+		}
+	})
+}

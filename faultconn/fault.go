@@ -101,9 +101,16 @@ type Effect struct {
 	// Hang holds the operation until its deadline, Close, or the next plan.
 	Hang bool
 
+	// Hit makes the operation a hit, with an Event, though nothing else may be
+	// done to it: the first step of a ramp from zero. Any other effect is a hit
+	// by itself, except Bytes alone.
+	Hit bool
+
 	// Bytes limits the effect to the first so many bytes; the rest of the
 	// operation is decided anew. 0 means all of Op.Data. With Err, those bytes
-	// pass before the error: a short read or a short write.
+	// pass before the error: a short read or a short write. Bytes alone lets
+	// them pass as if the fault had not been asked, so that a fault can name the
+	// very byte it is to strike; Event.Offset is then that byte.
 	Bytes int
 	// Replace puts With in the place of the data. The caller of Write is told
 	// that its own bytes were written.
@@ -129,9 +136,9 @@ type Effect struct {
 	Close bool
 }
 
-// nothing reports whether the effect lets the operation pass untouched.
+// nothing reports whether the effect is none, and so no hit.
 func (e Effect) nothing() bool {
-	return e.Err == nil && e.Delay <= 0 && e.Rate <= 0 && e.Bytes <= 0 && e.Copies <= 0 &&
+	return e.Err == nil && e.Delay <= 0 && e.Rate <= 0 && e.Copies <= 0 && !e.Hit &&
 		!e.Hang && !e.Replace && !e.Discard && !e.Reset && !e.Close
 }
 

@@ -35,6 +35,7 @@ func TestValidateNamesRuleAndField(t *testing.T) {
 		`rule "x": when.cycle 2: must be greater than skip, which is 2`:                 {When: faultconn.When{Skip: 2, Cycle: 2}, Fault: hang},
 		`rule "x": limits.hits -1: must not be negative`:                                {Limits: faultconn.Limits{Hits: -1}, Fault: hang},
 		`rule "x": fault delay: for, jitter, table, step, max: must not be negative`:    {Fault: fault.Delay{For: -1}},
+		`rule "x": fault delay: max: missing: step 1s needs a bound`:                    {Fault: fault.Delay{Step: time.Second}},
 		`rule "x": fault fail: with "bad luck": must be one of reset, pipe`:             {Fault: fault.Fail{With: "bad luck"}},
 	} {
 		rule.Name = "x"

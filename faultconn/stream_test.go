@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -368,4 +369,40 @@ func FuzzStream(f *testing.F) {
 			t.Errorf("%q is not a prefix of %q", got, data)
 		}
 	})
+}
+
+// after resets at a byte it finds by itself.
+type after struct{ at int64 }
+
+func (after) Kind() string { return "after" }
+func (a after) Inject(op faultconn.Op) faultconn.Effect {
+	left := a.at - op.Offset
+	switch {
+	case op.Kind != faultconn.OpRead || left >= int64(len(op.Data)):
+		return faultconn.Effect{}
+	case left > 0:
+		return faultconn.Effect{Bytes: int(left)}
+	}
+	return faultconn.Effect{Reset: true}
+}
+
+// Bytes alone let data pass: no event, no hit, and what comes then is struck at
+// its own byte.
+func TestBytesAlonePass(t *testing.T) {
+	var inj faultconn.Injector
+	log := record(&inj)
+	rule := faultconn.Rule{Name: "r", Fault: after{7}, When: faultconn.When{First: 1}}
+	must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{rule}})
+	client, server := pipe(t, &inj)
+	server.Write([]byte("0123456789"))
+	b := make([]byte, 10)
+	if n, err := client.Read(b); string(b[:n]) != "0123456" || err != nil || inj.Hits("r") != 0 {
+		t.Errorf("read %q, %v with %d hits, want seven bytes and none", b[:n], err, inj.Hits("r"))
+	}
+	if n, err := client.Read(b); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %q, %v, want a reset", b[:n], err)
+	}
+	if l := log(); len(l) != 1 || l[0].Offset != 7 || l[0].Hit != 0 {
+		t.Errorf("events %v, want one at byte 7", l)
+	}
 }

@@ -19,7 +19,9 @@ import (
 // A bulk stream is delayed once, then flows at full speed. For a Write that is
 // held beyond its deadline, the hold goes on into the next Write.
 type Delay struct {
-	// For is how long. The zero Delay does nothing.
+	// For is how long. The zero Delay does nothing, and never hits. Where
+	// Jitter, Table or Step are set, a delay that comes out as zero is a hit
+	// like any other.
 	For time.Duration
 	// Jitter spreads the delay, in the Shape given. It is drawn anew for each
 	// hit.
@@ -35,11 +37,12 @@ type Delay struct {
 	// Table, if set, is drawn from evenly: delays you have measured. It takes
 	// the place of For and Jitter.
 	Table []time.Duration
-	// Step makes the delay grow: it is For at the first hit of the rule, and
-	// Step more at each further one, until it reaches Max. With When.PerConn
-	// each connection has a ramp of its own.
+	// Step makes the delay grow: it is For at the first hit of the rule, which
+	// may be zero, and Step more at each further one, until it reaches Max,
+	// which must be set. With When.PerConn each connection has a ramp of its
+	// own.
 	Step time.Duration
-	// Max bounds the delay; 0 means no bound, but Step needs one.
+	// Max bounds the delay; 0 means no bound, where there is no Step.
 	Max time.Duration
 	// Fall lets the delay shrink by Step again once it has reached Max, down to
 	// For, and so on up and down.
@@ -53,6 +56,8 @@ func (d Delay) Validate() error {
 	switch {
 	case d.For < 0 || d.Jitter < 0 || d.Step < 0 || d.Max < 0 || slices.ContainsFunc(d.Table, func(t time.Duration) bool { return t < 0 }):
 		return fmt.Errorf("for, jitter, table, step, max: must not be negative")
+	case d.Step > 0 && d.Max == 0:
+		return fmt.Errorf("max: missing: step %v needs a bound", d.Step)
 	case d.Step > 0 && d.Max < d.For:
 		return fmt.Errorf("max %v: must be at least for, which is %v, when step is set", d.Max, d.For)
 	case d.Step == 0 && d.Fall:
@@ -76,7 +81,9 @@ func (d Delay) Inject(op faultconn.Op) faultconn.Effect {
 	if d.Max > 0 {
 		t = min(t, d.Max)
 	}
-	return faultconn.Effect{Delay: max(t, 0)}
+	// Draws and ramps go on from what has been struck, so that zero counts too.
+	varies := d.Jitter > 0 || d.Step > 0 || len(d.Table) > 0
+	return faultconn.Effect{Hit: varies, Delay: max(t, 0)}
 }
 
 func (d Delay) spread(t time.Duration, r *rand.Rand) time.Duration {

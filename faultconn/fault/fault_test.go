@@ -106,13 +106,18 @@ func TestRamp(t *testing.T) {
 	}{
 		{up, "[1s 3s 5s 6s 6s 6s 6s 6s]"},
 		{saw, "[1s 3s 5s 6s 5s 3s 1s 3s]"},
+		{fault.Delay{Step: time.Second, Max: 2 * time.Second, Fall: true}, "[0s 1s 2s 1s 0s 1s 2s 1s]"},
 		{fault.Delay{For: time.Second, Step: time.Second, Max: time.Second, Fall: true}, "[1s 1s 1s 1s 1s 1s 1s 1s]"},
 	} {
 		var got []time.Duration
 		for hit := range 8 {
 			o := op(faultconn.OpRead)
 			o.Hit = hit
-			got = append(got, c.fault.Inject(o).Delay)
+			e := c.fault.Inject(o)
+			got = append(got, e.Delay)
+			if !e.Hit {
+				t.Errorf("%+v: hit %d is none, and would not be followed by the next", c.fault, hit)
+			}
 		}
 		if fmt.Sprint(got) != c.want {
 			t.Errorf("%+v: %v, want %s", c.fault, got, c.want)

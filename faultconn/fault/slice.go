@@ -43,5 +43,5 @@ func (s Slice) Inject(op faultconn.Op) faultconn.Effect {
 	} else {
 		size -= int(op.Offset % int64(size))
 	}
-	return faultconn.Effect{Bytes: size, Delay: s.Gap}
+	return faultconn.Effect{Hit: true, Bytes: size, Delay: s.Gap}
 }

@@ -92,6 +92,29 @@ func TestOnCutsBody(t *testing.T) {
 	})
 }
 
+// The event of a hit names the byte, though the operation began before it.
+func TestOnEventNamesTheByte(t *testing.T) {
+	var events []faultconn.Event
+	inj := faultconn.Injector{OnEvent: func(e faultconn.Event) { events = append(events, e) }}
+	if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{on(&framing.On{
+		Protocol: "lines", Messages: framing.Messages{Number: 2}, Byte: 3, Fault: fault.Reset{},
+	})}}); err != nil {
+		t.Fatal(err)
+	}
+	a, b := memnet.Pipe()
+	c := inj.Conn("server", a)
+	defer b.Close()
+	defer c.Close()
+	io.WriteString(b, "hello\nworld\n")
+	got, err := io.ReadAll(c)
+	if string(got) != "hello\nwor" || !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("read %q, %v", got, err)
+	}
+	if len(events) != 1 || events[0].Offset != 9 {
+		t.Errorf("events %v, want one at byte 9", events)
+	}
+}
+
 func TestOnCutsHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, on(&framing.On{

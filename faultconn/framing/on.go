@@ -24,8 +24,7 @@ import (
 // byte is left alone from there on.
 //
 // Where Messages names commands, and a command comes in pieces, what has passed
-// before it is known is not struck. The Event of a hit gives the place at which the
-// operation begins, with one Event for an exchange. A value belongs in one
+// before it is known is not struck. An exchange has one Event, of its first hit. A value belongs in one
 // rule of one injector, as a pointer: it keeps what it has seen of each
 // connection until that is closed.
 type On struct {
