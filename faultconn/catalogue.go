@@ -17,7 +17,8 @@ import (
 type Catalogue []Fault
 
 // Parse reads a plan from JSON. Names are those of the Go fields with a small
-// first letter, durations are strings such as "20s", and a fault is an object
+// first letter (PerConn is perConn), or of their json tags; a field tagged "-"
+// has none, and the options of tags are not heeded. Durations are strings such as "20s", and a fault is an object
 // with its kind and its options:
 //
 //	{"seed": 7, "rules": [{
@@ -133,8 +134,10 @@ func (c Catalogue) decodeStruct(v reflect.Value, fields []member, path string) e
 	var known []string
 	index := map[string]int{}
 	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
-			name := fieldName(f.Name)
+		if name, ok := fieldName(t.Field(i)); ok {
+			if _, twice := index[name]; twice || name == "kind" && reflect.PointerTo(t).Implements(faultType) {
+				return fmt.Errorf("%s: field %s of %v: the name %s is taken", path, t.Field(i).Name, t, name)
+			}
 			known = append(known, name)
 			index[name] = i
 		}

@@ -159,3 +159,49 @@ func TestLostAccept(t *testing.T) {
 		t.Errorf("the lost connection reads %v after the plan, want io.EOF", err)
 	}
 }
+
+// A plan that is set outside of bubbles holds in them, and one injector serves
+// several in turn: what waited in one is not touched from another.
+func TestBubblesInTurn(t *testing.T) {
+	rules := map[string]faultconn.When{
+		"always": {}, "window": {Before: time.Hour}, "later": {After: time.Second}, "aged": {Age: time.Second},
+	}
+	for name, when := range rules {
+		t.Run(name, func(t *testing.T) {
+			var inj faultconn.Injector
+			plan := faultconn.Plan{Rules: []faultconn.Rule{{Name: "r", When: when, Fault: fault.Delay{For: time.Minute}}}}
+			must(t, &inj, plan)
+			for i := range 3 {
+				synctest.Test(t, func(t *testing.T) {
+					if i == 2 {
+						must(t, &inj, plan)
+					}
+					client, server := pipe(t, &inj)
+					go echo(server)
+					time.Sleep(2 * time.Second)
+					if got, d, err := call(client, "hello"); got != "hello" || err != nil || d != time.Minute {
+						t.Errorf("bubble %d: %q, %v after %v, want 1m", i, got, err, d)
+					}
+				})
+			}
+			must(t, &inj, faultconn.Plan{})
+		})
+	}
+}
+
+// A dial that waited in a bubble is not touched from another either.
+func TestDialsOfBubblesInTurn(t *testing.T) {
+	var inj faultconn.Injector
+	must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{Select: dials, Fault: fault.Delay{For: time.Minute}}}})
+	for range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			c, err := inj.Dialer("db", echoed)(t.Context(), "tcp", "db:1")
+			if err != nil || time.Since(start) != time.Minute {
+				t.Fatalf("dialled after %v, %v", time.Since(start), err)
+			}
+			c.Close()
+		})
+	}
+	must(t, &inj, faultconn.Plan{})
+}

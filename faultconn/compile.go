@@ -11,12 +11,12 @@ import (
 // compiled is a plan in force. It is immutable but for the counters of its
 // rules, and is replaced as a whole.
 type compiled struct {
-	plan    Plan
-	seed    uint64
-	start   time.Time
-	rules   []*rule
-	changed chan struct{}      // closed when another plan takes over
-	log     map[logKey][]Event // of a replay; else nil
+	plan     Plan
+	seed     uint64
+	start    time.Time
+	rules    []*rule
+	handover *handover          // to the plan that takes over
+	log      map[logKey][]Event // of a replay; else nil
 }
 
 // rule is a Rule with what all connections share.
@@ -38,7 +38,7 @@ type rule struct {
 
 func compile(p Plan) *compiled {
 	p = p.clone()
-	c := &compiled{plan: p, seed: p.Seed, start: time.Now(), changed: make(chan struct{})}
+	c := &compiled{plan: p, seed: p.Seed, start: time.Now(), handover: new(handover)}
 	for i, r := range p.Rules {
 		if r.Scope == "" {
 			r.Scope = PerExchange

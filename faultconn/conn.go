@@ -224,7 +224,7 @@ func (c *conn) closeUnder(v *view, e Effect) error {
 		// Reads and writes end now, the wrapped connection later.
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
 		var g gate
-		g.wait(time.Now().Add(e.Delay), nil, v.changed)
+		g.wait(time.Now().Add(e.Delay), nil, v.handover)
 	}
 	switch {
 	case e.Discard:

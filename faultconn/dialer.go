@@ -56,9 +56,11 @@ func holdDial(ctx context.Context, v *view, e Effect) error {
 			defer t.Stop()
 			fire = t.C
 		}
+		changed := v.handover.watch()
+		defer v.handover.unwatch(changed)
 		select {
 		case <-fire:
-		case <-v.changed:
+		case <-changed:
 			return nil
 		case <-ctx.Done():
 			return interrupted(ctx)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -92,25 +93,33 @@ func appendFault(b []byte, v reflect.Value) ([]byte, error) {
 func appendStruct(b []byte, v reflect.Value) ([]byte, error) {
 	var err error
 	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if !f.IsExported() || v.Field(i).IsZero() {
+		name, ok := fieldName(v.Type().Field(i))
+		if !ok || v.Field(i).IsZero() {
 			continue
 		}
 		if b[len(b)-1] != '{' {
 			b = append(b, ',')
 		}
-		b = append(b, '"')
-		b = append(b, fieldName(f.Name)...)
-		b = append(b, '"', ':')
-		if b, err = appendValue(b, v.Field(i)); err != nil {
+		if b, err = appendJSON(b, name); err != nil {
+			return nil, err
+		}
+		if b, err = appendValue(append(b, ':'), v.Field(i)); err != nil {
 			return nil, err
 		}
 	}
 	return append(b, '}'), nil
 }
 
-// fieldName is the name of a field in plan files: PerConn becomes perConn.
-func fieldName(name string) string {
-	r, size := utf8.DecodeRuneInString(name)
-	return string(unicode.ToLower(r)) + name[size:]
+// fieldName is the name of a field in plan files, if it has one: that of its
+// json tag, or else its own with a small first letter. PerConn becomes perConn.
+func fieldName(f reflect.StructField) (name string, ok bool) {
+	tag := f.Tag.Get("json")
+	if !f.IsExported() || tag == "-" {
+		return "", false
+	}
+	if name, _, _ := strings.Cut(tag, ","); name != "" {
+		return name, true
+	}
+	r, size := utf8.DecodeRuneInString(f.Name)
+	return string(unicode.ToLower(r)) + f.Name[size:], true
 }

@@ -6,8 +6,13 @@ import (
 )
 
 // A Fault decides what goes wrong with one operation. It is a plain value: a
-// struct whose exported fields are its options in plan files, with lower-case
-// names or those of a json tag; time.Duration fields are written "20s".
+// struct whose exported fields are its options in plan files, named as
+// [Catalogue.Parse] says: HowOften is howOften, or what its json tag makes of
+// it; time.Duration fields are written "20s".
+//
+// If it has a method Validate() error, that is called by [Plan.Validate], and
+// so before a plan is put in force or comes out of Parse. Its error should name
+// the field and what it may be.
 //
 // Inject must be pure: the same Op gives the same Effect, randomness comes from
 // op.Rand alone, nothing sleeps, blocks or keeps state. The connection performs
@@ -59,7 +64,7 @@ type Op struct {
 	// Chosen says that the rule's Select.Ops names this kind. Faults that act
 	// on some kinds by default (a delay on reads) act on others when chosen.
 	Chosen bool
-	// Elapsed is the time since the plan was set.
+	// Elapsed is the time since the plan was set, never negative.
 	Elapsed time.Duration
 	// Data are the bytes that have arrived or are to be written, up to the next
 	// place where a rule begins or ends. Inject must not change or keep them.

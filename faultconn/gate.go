@@ -50,7 +50,9 @@ const (
 )
 
 // wait waits until the given time, or for ever if that is zero.
-func (g *gate) wait(until time.Time, end, changed <-chan struct{}) outcome {
+func (g *gate) wait(until time.Time, end <-chan struct{}, h *handover) outcome {
+	changed := h.watch()
+	defer h.unwatch(changed)
 	var timer *time.Timer
 	for {
 		deadline, moved := g.watch()

@@ -11,7 +11,9 @@ import (
 // copied after first use. All its methods may be called from any goroutine.
 type Injector struct {
 	// OnEvent is told of each fault that strikes, from the goroutine of the
-	// operation, before the operation goes on. It must not block, and must not
+	// operation, before the operation goes on. It is called by several
+	// goroutines at once, of different connections and of the two directions of
+	// one, so it has to lock what it writes to. It must not block, and must not
 	// call SetPlan. nil: nobody is told. Set it before first use.
 	OnEvent func(Event)
 
@@ -62,7 +64,7 @@ func (i *Injector) With(p Plan) (undo func(), err error) {
 	return func() {
 		if before != nil {
 			again := *before
-			again.changed = make(chan struct{})
+			again.handover = new(handover)
 			i.use(&again)
 			return
 		}
@@ -79,7 +81,7 @@ func (i *Injector) use(next *compiled) (before *compiled) {
 		c.adopt()
 	}
 	if before != nil {
-		close(before.changed)
+		before.handover.announce()
 	}
 	for _, c := range i.lost {
 		_ = c.Close()

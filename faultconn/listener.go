@@ -67,7 +67,7 @@ func (l *listener) admit(c net.Conn, v *view, e Effect) (net.Conn, error) {
 		if !e.Hang {
 			until = time.Now().Add(e.Delay)
 		}
-		switch l.gate.wait(until, l.end, v.changed) {
+		switch l.gate.wait(until, l.end, v.handover) {
 		case expired:
 			l.leave(c)
 			return nil, l.fail(os.ErrDeadlineExceeded)

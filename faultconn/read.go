@@ -202,7 +202,7 @@ func (c *conn) release() error {
 	held := &h.hold
 	replaced := false
 	if held.hang || !held.until.IsZero() {
-		switch h.gate.wait(held.deadline(), c.end, held.view.changed) {
+		switch h.gate.wait(held.deadline(), c.end, held.view.handover) {
 		case expired:
 			return c.timedOut("read")
 		case ended:

@@ -135,7 +135,7 @@ func (c *conn) pause(op string) (Effect, error) {
 	h := &c.out
 	e := h.hold.effect
 	if h.hold.hang || !h.hold.until.IsZero() {
-		switch h.gate.wait(h.hold.deadline(), c.end, h.hold.view.changed) {
+		switch h.gate.wait(h.hold.deadline(), c.end, h.hold.view.handover) {
 		case expired:
 			return Effect{}, c.timedOut(op)
 		case ended:

@@ -1,0 +1,45 @@
+package faultconn
+
+import "sync"
+
+// handover wakes those whom a plan holds when another takes over. Each waits on
+// a channel of its own, which is gone when the wait is: a channel made in a
+// bubble of testing/synctest must not be touched from outside, and a plan may
+// outlive many bubbles.
+type handover struct {
+	mu      sync.Mutex
+	over    bool
+	waiting map[chan struct{}]struct{}
+}
+
+// watch returns a channel that is closed when another plan takes over.
+func (h *handover) watch() chan struct{} {
+	changed := make(chan struct{})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		close(changed)
+		return changed
+	}
+	if h.waiting == nil {
+		h.waiting = map[chan struct{}]struct{}{}
+	}
+	h.waiting[changed] = struct{}{}
+	return changed
+}
+
+func (h *handover) unwatch(changed chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.waiting, changed)
+}
+
+func (h *handover) announce() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	for changed := range h.waiting {
+		close(changed)
+	}
+	h.waiting = nil
+}
