@@ -266,6 +266,7 @@ func TestIssuerInTrouble(t *testing.T) {
 				time.Sleep(2 * time.Minute)               // and what was fetched is old
 				unknown := newKey(t, "unknown").sign(t, claims(nil))
 				login(unknown, 503)
+				synctest.Wait() // until the set of keys is done with the request that failed
 				is.net.Heal("localhost", "issuer.example")
 				login(unknown, 401)
 			})
