@@ -54,6 +54,11 @@
 // and counters start at zero for each plan, on open connections at the place
 // where the plan found them.
 //
+// Offsets count in each direction of each connection by itself, and over all its
+// exchanges: byte 0 of the second reply is at the length of the first, and a
+// rule with When.From 10 and no Select.Ops strikes the tenth byte of the
+// requests as well as that of the replies.
+//
 // [Injector.SetPlan] never waits for traffic. What the old plan was holding
 // back (delays, hangs) goes on at once under the new one; connections it has
 // broken stay broken.
@@ -104,4 +109,10 @@
 // goroutines; timers are stopped by Close and by the next plan. Waits are on
 // channels and timers of package time, so a fault of twenty seconds costs a
 // test under testing/synctest no time.
+//
+// In a bubble of testing/synctest, set the plan inside: When then counts from
+// there. A plan that was set outside counts from when it finds each connection.
+// An injector can serve several bubbles one after the other, if what it has
+// wrapped in one is closed before that ends; set the plan anew in each, or
+// counts and shared rates go on from the one before.
 package faultconn

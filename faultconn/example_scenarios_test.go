@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -82,21 +84,34 @@ func Example_outage() {
 }
 
 // Shout is a fault of one's own: replies come in capitals. It goes into plans
-// and, once it is in the catalogue, into plan files as {"kind": "shout"}.
-type Shout struct{}
+// and, once it is in the catalogue, into plan files, with its option:
+// {"kind": "shout", "howLoud": 2}.
+type Shout struct {
+	HowLoud int // exclamation marks behind each piece
+}
 
 func (Shout) Kind() string { return "shout" }
 
-func (Shout) Inject(op faultconn.Op) faultconn.Effect {
+// Validate is called before a plan is put in force.
+func (s Shout) Validate() error {
+	if s.HowLoud < 0 || s.HowLoud > 9 {
+		return fmt.Errorf("howLoud %d: must be within [0, 9]", s.HowLoud)
+	}
+	return nil
+}
+
+func (s Shout) Inject(op faultconn.Op) faultconn.Effect {
 	if !op.Reply() || len(op.Data) == 0 {
 		return faultconn.Effect{}
 	}
-	return faultconn.Effect{Replace: true, With: string(bytes.ToUpper(op.Data))}
+	return faultconn.Effect{Replace: true, With: string(bytes.ToUpper(op.Data)) + strings.Repeat("!", s.HowLoud)}
 }
 
 func ExampleFault() {
 	catalogue := append(fault.Catalogue(), Shout{})
-	plan, err := catalogue.Parse([]byte(`{"rules": [{"fault": {"kind": "shout"}}]}`))
+	_, err := catalogue.Parse([]byte(`{"rules": [{"fault": {"kind": "shout", "howLoud": 10}}]}`))
+	fmt.Println(err)
+	plan, err := catalogue.Parse([]byte(`{"rules": [{"fault": {"kind": "shout", "howLoud": 2}}]}`))
 	if err != nil {
 		panic(err)
 	}
@@ -107,11 +122,12 @@ func ExampleFault() {
 	conn, _ := inj.Dialer("db", echoed)(context.Background(), "tcp", "db:1")
 	defer conn.Close()
 	io.WriteString(conn, "hello")
-	b := make([]byte, 5)
+	b := make([]byte, 7)
 	io.ReadFull(conn, b)
 	fmt.Printf("%s\n", b)
 	// Output:
-	// HELLO
+	// faultconn: rule "rule 1": fault shout: howLoud 10: must be within [0, 9]
+	// HELLO!!
 }
 
 // A real server and a real client over a network in memory; every second dial
@@ -173,9 +189,16 @@ func ExampleInjector_Replay() {
 		}
 	}
 
-	var file bytes.Buffer
+	var (
+		mu   sync.Mutex // several connections have events at once
+		file bytes.Buffer
+	)
 	log := json.NewEncoder(&file)
-	first := faultconn.Injector{OnEvent: func(e faultconn.Event) { log.Encode(e) }}
+	first := faultconn.Injector{OnEvent: func(e faultconn.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		log.Encode(e)
+	}}
 	if err := first.SetPlan(plan); err != nil {
 		panic(err)
 	}

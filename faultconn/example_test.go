@@ -14,7 +14,8 @@ import (
 )
 
 // A client under test gets a dial function whose connections are reset after
-// ten bytes of the reply.
+// ten bytes of the reply. Offsets count in each direction, so that without Ops
+// the rule would also strike the tenth byte of a request.
 func Example() {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -60,8 +60,10 @@ type When struct {
 	// over all the connections of a point together.
 	PerConn bool
 
-	// From and Until bound the byte offsets, in each direction by itself:
-	// From <= offset < Until. Until 0 means no end.
+	// From and Until bound the byte offsets: From <= offset < Until. Until 0
+	// means no end. Offsets count in each direction by itself, over all
+	// exchanges of a connection. Where only one direction is meant, Select.Ops
+	// has to say so.
 	From, Until int64
 
 	// Pattern is a text that must have passed in the exchange, in either

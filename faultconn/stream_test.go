@@ -406,3 +406,21 @@ func TestBytesAlonePass(t *testing.T) {
 		t.Errorf("events %v, want one at byte 7", l)
 	}
 }
+
+// Garbage leaves the connection open; a rule before it ends it behind the
+// garbage.
+func TestTruncatedGarbage(t *testing.T) {
+	var inj faultconn.Injector
+	must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{
+		{Select: reads, When: faultconn.When{From: 1}, Fault: fault.Close{}},
+		{Name: "r", Fault: fault.Garbage{Text: "?!"}},
+	}})
+	client, server := pipe(t, &inj)
+	go echo(server)
+	if _, err := client.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(client); string(got) != "?!" || err != nil {
+		t.Errorf("read %q, %v, want the garbage and the end", got, err)
+	}
+}

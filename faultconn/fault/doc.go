@@ -38,7 +38,9 @@
 // # Recipes
 //
 //	stall in the middle of a reply   Delay with When.From and First
-//	truncated reply                  Close with When.From
+//	middle of the second reply       framing.On with Messages.Number 2 and Byte; or When.From, which counts the first reply too, and Select.Ops read
+//	truncated reply                  Close with When.From and Select.Ops read
+//	truncated garbage                Close with When.From 1 and Select.Ops read, and Garbage in the next rule
 //	slow dial, accept or close       Delay with Select.Ops
 //	dial into nothing                Hang with Select.Ops dial
 //	lost FIN, half-open connection   BlackHole with Select.Ops close-write, close, peer-close

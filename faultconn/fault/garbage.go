@@ -8,6 +8,15 @@ import (
 
 // Garbage puts random bytes in the place of a reply, or among its bytes: what a
 // broken server sends, and a test of what parsers make of it.
+//
+// It neither fills a reply up to its length nor ends the connection. A reader
+// that waits for more bytes than came, say the rest of a Content-Length, waits
+// until its deadline. To let it read the end of the stream instead, put a rule
+// before this one that closes the connection from the second byte of the reply
+// on:
+//
+//	{Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}, When: faultconn.When{From: 1}, Fault: fault.Close{}},
+//	{Fault: fault.Garbage{}},
 type Garbage struct {
 	// Bytes is how many random bytes; 0 means 1000 in the place of a reply, and
 	// 100 inside one.

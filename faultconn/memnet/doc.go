@@ -16,6 +16,13 @@
 //		})
 //	}
 //
+// A bubble of synctest panics if goroutines are left in it that all wait. So end,
+// before the test function returns, what they wait for: Close of the network
+// wakes every Accept, Dial, Read and Write in it, and with them the servers and
+// the idle connections of clients; of a [Pipe], close both ends. What package
+// faultconn holds back is woken by Close of the wrapped connection, or by
+// another plan.
+//
 // # Hosts, names and addresses
 //
 // Every host name used on a [Network] gets an address of its own, 10.0.0.1,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"syscall"
 	"testing"
@@ -305,4 +306,24 @@ func serveMemcache(l net.Listener) {
 			}
 		})
 	}
+}
+
+// Close ends all that waits in the network, as a bubble demands: a server, its
+// connections, and a client that keeps one.
+func TestCloseEndsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &memnet.Network{}
+		l, err := n.Listen("tcp", "web:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go http.Serve(l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		client := &http.Client{Transport: &http.Transport{DialContext: n.DialContext}}
+		res, err := client.Get("http://web/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		n.Close()
+	})
 }
