@@ -102,7 +102,8 @@ func TestHistoriesMirror(t *testing.T) {
 	t.Logf("%d collections; the secondary died %d times, %d copies failed", compared, deaths.Load(), failures.Load())
 }
 
-// dump is all that a client can see of a collection.
+// dump is all that a client can see of a collection, but for the order of what
+// one write wrote, which is nobody's.
 func dump(ctx context.Context, s syncproto.Store, key syncproto.Key) (all []string, err error) {
 	_, err = s.Read(ctx, key, 0, 0, func(st syncproto.State) error {
 		all = append(all, fmt.Sprintf("%s %v %+v", st.UUID, st.Last, st.Deleted))
@@ -111,6 +112,7 @@ func dump(ctx context.Context, s syncproto.Store, key syncproto.Key) (all []stri
 		all = append(all, fmt.Sprintf("%v %s %s", r.Time, r.Origin, r.Doc))
 		return nil
 	})
+	slices.Sort(all)
 	return all, err
 }
 
