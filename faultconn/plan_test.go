@@ -167,7 +167,6 @@ type named struct {
 	HowOften int           `json:"how_often"`
 	Pause    time.Duration `json:",omitempty"`
 	Hidden   int           `json:"-"`
-	Dash     int           `json:"-,"`
 	cache    int
 }
 
@@ -188,19 +187,19 @@ func (takesKind) Kind() string                         { return "takes-kind" }
 func (takesKind) Inject(faultconn.Op) faultconn.Effect { return faultconn.Effect{} }
 
 func TestTagsNameOptions(t *testing.T) {
-	plan := one(named{HowOften: 3, Pause: time.Second, Hidden: 4, Dash: 5, cache: 6})
-	const want = `{"rules":[{"name":"r","fault":{"kind":"named","how_often":3,"pause":"1s","-":5}}]}`
+	plan := one(named{HowOften: 3, Pause: time.Second, Hidden: 4, cache: 6})
+	const want = `{"rules":[{"name":"r","fault":{"kind":"named","how_often":3,"pause":"1s"}}]}`
 	if got := plan.String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	catalogue := faultconn.Catalogue{named{}, takesKind{}}
 	got, err := catalogue.Parse([]byte(want))
-	if back := one(named{HowOften: 3, Pause: time.Second, Dash: 5}); err != nil || !reflect.DeepEqual(got, back) {
+	if back := one(named{HowOften: 3, Pause: time.Second}); err != nil || !reflect.DeepEqual(got, back) {
 		t.Errorf("parsed %v, %v, want %v", got, err, back)
 	}
 	for in, want := range map[string]string{
-		`{"kind":"named","howOften":3}`:   "faultconn: plan: rules[0].fault.howOften: unknown: must be one of how_often, pause, -",
-		`{"kind":"named","hidden":3}`:     "faultconn: plan: rules[0].fault.hidden: unknown: must be one of how_often, pause, -",
+		`{"kind":"named","howOften":3}`:   "faultconn: plan: rules[0].fault.howOften: unknown: must be one of how_often, pause",
+		`{"kind":"named","hidden":3}`:     "faultconn: plan: rules[0].fault.hidden: unknown: must be one of how_often, pause",
 		`{"kind":"named","how_often":10}`: `faultconn: rule "rule 1": fault named: how_often 10: must not exceed 9`,
 		`{"kind":"takes-kind"}`:           "faultconn: plan: rules[0].fault: field Sort of faultconn_test.takesKind: the name kind is taken",
 	} {
