@@ -113,6 +113,7 @@ func start(t *testing.T) *issuer {
 			fmt.Fprint(w, "<html>maintenance</html>")
 		case "hangs":
 			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
 		default:
 			w.Header().Set("Content-Type", "application/json")
 			mux.ServeHTTP(w, r)
@@ -173,6 +174,7 @@ func TestGoodToken(t *testing.T) {
 				t.Errorf("%v: %+v, %v", change, id, err)
 			}
 		}
+		synctest.Wait()
 		if n := is.fetched.Load(); n != 1 {
 			t.Errorf("the keys were asked for %d times", n)
 		}
@@ -287,6 +289,7 @@ func TestKeysChange(t *testing.T) {
 		if err := verify(old); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // a set of keys stores them after it has answered
 		for i := range 100 {
 			if err := verify(newKey(t, fmt.Sprint(i))); !errors.Is(err, oidclogin.ErrToken) {
 				t.Fatal(err)
@@ -303,6 +306,7 @@ func TestKeysChange(t *testing.T) {
 		is.keys.Store(&[]key{next})
 		time.Sleep(time.Minute)
 		verify(newKey(t, "whatever")) // makes it ask
+		synctest.Wait()
 		if err := verify(old); !errors.Is(err, oidclogin.ErrToken) {
 			t.Errorf("a key that the issuer took back: %v", err)
 		}
