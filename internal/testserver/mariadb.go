@@ -5,8 +5,10 @@ import (
 	"strconv"
 )
 
-// MariaDB starts a MariaDB. The database "test" is open to the user "root"
-// without a password: root@tcp(ADDR)/test.
+// MariaDB starts a MariaDB with durability as in production: without a binary
+// log that is flushed at each commit, InnoDB shows a commit to others before it
+// is on disk. The database "test" is open to the user "root" without a
+// password: root@tcp(ADDR)/test.
 func MariaDB(tb TB) *Server {
 	tb.Helper()
 	install := find(tb, "mariadb-install-db", "mariadb-server")
@@ -21,6 +23,7 @@ func MariaDB(tb TB) *Server {
 	return start(tb, &Server{
 		Addr: addr, path: path, user: "mysql",
 		args: []string{"--no-defaults", "--datadir=" + data, tmp, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
-			"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid")},
+			"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid"),
+			"--log-bin=binlog", "--sync-binlog=1", "--server-id=1"},
 	})
 }

@@ -122,7 +122,28 @@ func (s *Server) Kill() {
 // accepting connections and bytes for it, and nothing answers. Kill and Thaw
 // work on a frozen server. Of PostgreSQL this is the process that accepts;
 // sessions that are open have processes of their own and go on.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() {
+	s.tb.Helper()
+	s.signal(syscall.SIGSTOP)
+	// The kernel stops the process soon, not at once.
+	for deadline := time.Now().Add(patience); !s.stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.tb.Fatalf("testserver: %s does not stop", s.path)
+		}
+	}
+}
+
+// stopped reports whether the process is stopped, where the system says so.
+func (s *Server) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return true
+	}
+	_, state, _ := bytes.Cut(stat, []byte(") ")) // behind the name, which may hold anything
+	return bytes.HasPrefix(state, []byte("T"))
+}
 
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }

@@ -28,7 +28,10 @@
 //
 // PostgreSQL and MySQL flush every commit unless they are told not to
 // (synchronous_commit, innodb_flush_log_at_trx_commit); a failover to a replica
-// that lags is like a loss of power. Writes of one user take turns there, on a
+// that lags is like a loss of power. Run MariaDB with log_bin and sync_binlog=1, as
+// MySQL 8 does by default: without a binary log InnoDB shows a commit to readers
+// before it is on disk, and a crash may undo what somebody has seen (though
+// nothing that was acknowledged). Writes of one user take turns there, on a
 // row that stands for the account, and those of different users don't wait for
 // each other.
 //

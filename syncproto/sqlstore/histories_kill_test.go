@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -124,32 +121,6 @@ func (f *fleet) unexpected(what string, res *http.Response, body []byte) error {
 		f.t.Error(err)
 	}
 	return err
-}
-
-// withBinlog has testserver start a MariaDB that flushes its binary log at every
-// commit. Without one, InnoDB shows a commit to others before it is on disk, and
-// a server that is killed in between comes back without what somebody has read:
-// https://bugs.mysql.com/bug.php?id=74303. No write that was acknowledged is
-// lost by that, but histories find it.
-func withBinlog(t *testing.T) {
-	real, err := exec.LookPath("mariadbd")
-	if err != nil {
-		real = "/usr/sbin/mariadbd" // which is not on everybody's PATH
-	}
-	if _, err := os.Stat(real); err != nil {
-		return // testserver says what is missing
-	}
-	dir, err := os.MkdirTemp("", "mariadbd-") // unlike TempDir open to the server's user
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	script := "#!/bin/sh\nexec '" + real + "' \"$@\" --log-bin=binlog --sync-binlog=1 --server-id=1\n"
-	err = errors.Join(os.WriteFile(filepath.Join(dir, "mariadbd"), []byte(script), 0o755), os.Chmod(dir, 0o755))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // killDatabase kills the database and all that belongs to it. The processes of

@@ -31,7 +31,6 @@ func TestHistoriesPostgres(t *testing.T) {
 }
 
 func TestHistoriesMariaDB(t *testing.T) {
-	withBinlog(t)
 	db := testserver.MariaDB(t)
 	dsn := mariadbDSN(db) + "?readTimeout=1s" // the driver's commit listens to no context, only to this
 	t.Run("binlog", func(t *testing.T) {
