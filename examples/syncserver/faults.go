@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/goccy/go-yaml"
+	"go.uber.org/zap"
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
@@ -61,4 +65,38 @@ func (p *plan) rules() []faultconn.Rule {
 		return current.Rules
 	}
 	return nil
+}
+
+// loadPlan puts the plan of the file in force.
+func (s *server) loadPlan() error {
+	p, err := readPlan(s.cfg.faults)
+	if err != nil {
+		return fmt.Errorf("-faults: %w", err)
+	}
+	if err := s.faults.SetPlan(p); err != nil {
+		return fmt.Errorf("-faults: %s: %w", s.cfg.faults, err)
+	}
+	s.plan.set(p)
+	s.log.Warn("faults in force", zap.String("file", s.cfg.faults), zap.Int("rules", len(p.Rules)), zap.Uint64("seed", p.Seed))
+	return nil
+}
+
+// reloadOnHangup reads the plan again at each SIGHUP, so that faults can be
+// switched while the server runs. A file that is wrong changes nothing.
+func (s *server) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			if s.cfg.faults == "" {
+				s.log.Warn("SIGHUP without -faults: nothing to read again")
+			} else if err := s.loadPlan(); err != nil {
+				s.log.Error("the faults stay as they were", zap.Error(err))
+			}
+		}
+	}
 }

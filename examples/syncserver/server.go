@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
@@ -94,40 +90,6 @@ func (s *server) openFaults(context.Context) error {
 		return nil
 	}
 	return s.loadPlan()
-}
-
-// loadPlan puts the plan of the file in force.
-func (s *server) loadPlan() error {
-	p, err := readPlan(s.cfg.faults)
-	if err != nil {
-		return fmt.Errorf("-faults: %w", err)
-	}
-	if err := s.faults.SetPlan(p); err != nil {
-		return fmt.Errorf("-faults: %s: %w", s.cfg.faults, err)
-	}
-	s.plan.set(p)
-	s.log.Warn("faults in force", zap.String("file", s.cfg.faults), zap.Int("rules", len(p.Rules)), zap.Uint64("seed", p.Seed))
-	return nil
-}
-
-// reloadOnHangup reads the plan again at each SIGHUP, so that faults can be
-// switched while the server runs. A file that is wrong changes nothing.
-func (s *server) reloadOnHangup(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangup:
-			if s.cfg.faults == "" {
-				s.log.Warn("SIGHUP without -faults: nothing to read again")
-			} else if err := s.loadPlan(); err != nil {
-				s.log.Error("the faults stay as they were", zap.Error(err))
-			}
-		}
-	}
 }
 
 // openBackoff starts watching what the operator asks of clients.
@@ -260,37 +222,6 @@ func (s *server) protocol(ctx context.Context) (http.Handler, error) {
 		cfg.Sessions = &syncproto.SignedSessions{Keys: [][]byte{key}}
 	}
 	return syncproto.New(cfg)
-}
-
-// serve answers requests until ctx ends, and then drains: connections that
-// have not been answered a budget later are closed.
-func (s *server) serve(ctx context.Context, ln net.Listener) error {
-	srv := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: 2 * s.cfg.budget,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          zap.NewStdLog(s.log),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(s.faults.Listener(pointClients, ln)) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	s.log.Info("draining", zap.Int64("in_flight", s.counts.inFlight.Load()))
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.cfg.budget)
-	defer cancel()
-	if err := errors.Join(srv.Shutdown(drain), s.limit.Wait(drain)); err != nil {
-		s.log.Warn("closing connections that did not drain", zap.Error(err))
-		_ = srv.Close()
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	s.log.Info("stopped", zap.Int64("requests", s.counts.requests.Load()))
-	return nil
 }
 
 // close closes what newServer opened, last first, and waits for it.
