@@ -39,7 +39,7 @@ type client struct {
 }
 
 const (
-	patience = 100 * time.Millisecond // of the clients
+	patience = 500 * time.Millisecond // of the clients
 	garbage  = "\x00\xff\x13garbage\x7f\x80 not a protocol\r\n\r\n\xee"
 )
 
