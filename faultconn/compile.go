@@ -40,6 +40,9 @@ func compile(p Plan) *compiled {
 	p = p.clone()
 	c := &compiled{plan: p, seed: p.Seed, start: time.Now(), handover: new(handover)}
 	for i, r := range p.Rules {
+		if r.Off {
+			continue
+		}
 		if r.Scope == "" {
 			r.Scope = PerExchange
 		}

@@ -24,6 +24,10 @@ type Rule struct {
 	Mix []Share
 	// Limits bound how often the rule strikes. Zero: no limit.
 	Limits Limits
+	// Off keeps the rule in the plan without asking it, for a plan that puts it
+	// in force later: a fault that is prepared and switched on when it is time.
+	// It has to be valid all the same, and [Injector.Unfired] does not name it.
+	Off bool
 }
 
 // Share is one part of a mix.
