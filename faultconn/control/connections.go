@@ -1,8 +1,10 @@
 package control
 
 import (
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn/proxy"
@@ -26,12 +28,28 @@ func connOf(i proxy.Info) connection {
 	return connection{i.ID, i.Client, i.Upstream, string(i.State), i.Opened, i.Active, i.Up, i.Down, i.HeldUp, i.HeldDown}
 }
 
-func listConns(e *entry, _ *http.Request) (any, error) {
-	all := []connection{}
-	for _, c := range e.conns() {
-		all = append(all, connOf(c.Info()))
+// listConns lists the connections that match, up to a limit, and says how many
+// there are.
+func listConns(e *entry, r *http.Request) (any, error) {
+	limit := math.MaxInt
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return nil, badRequest("limit %.40q: must be a number, not negative", text)
+		}
+		limit = n
 	}
-	return map[string]any{"connections": all}, nil
+	all, total, match := []connection{}, 0, r.URL.Query().Get("match")
+	for _, c := range e.conns() {
+		i := c.Info()
+		if match != "" && !strings.Contains(i.String(), match) {
+			continue
+		}
+		if total++; total <= limit {
+			all = append(all, connOf(i))
+		}
+	}
+	return map[string]any{"connections": all, "total": total}, nil
 }
 
 func commandConn(e *entry, r *http.Request) (any, error) {

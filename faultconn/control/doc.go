@@ -23,7 +23,7 @@
 //	PUT    /v1/proxies/{proxy}/plan                       a whole plan; If-Match makes it conditional
 //	DELETE /v1/proxies/{proxy}/plan                       no faults
 //	GET    /v1/proxies/{proxy}/rules                      the rules in force and their hits
-//	GET    /v1/proxies/{proxy}/connections                who is connected, how far, how busy
+//	GET    /v1/proxies/{proxy}/connections                who is connected, how far, how busy; ?limit=50&match=10.0.0.3
 //	POST   /v1/proxies/{proxy}/connections/{id}/reset     an RST to both sides, now
 //	POST   /v1/proxies/{proxy}/connections/{id}/hold      also release and step; ?direction=up or down
 //	GET    /v1/events                                     server-sent events: fault, connection, plan

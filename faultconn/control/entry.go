@@ -16,6 +16,7 @@ type entry struct {
 	name   string
 	inj    faultconn.Injector
 	dials  atomic.Int64 // not less than the last number the injector has given
+	faults atomic.Int64 // that have struck
 
 	mu       sync.Mutex // never held across a wait
 	listen   string     // as it was asked for, or with the port it got
@@ -37,6 +38,7 @@ type state struct {
 func (s *Server) entry(name, listen, upstream string) *entry {
 	e := &entry{server: s, name: name, listen: listen, upstream: upstream}
 	e.inj.OnEvent = func(ev faultconn.Event) {
+		e.faults.Add(1)
 		s.events.send("fault", ev)
 		if s.OnFault != nil {
 			s.OnFault(ev)

@@ -16,8 +16,9 @@ import (
 // maxBody is how long the body of a request may be.
 const maxBody = 1 << 20
 
-// guard keeps those out who must not call, before anything is read.
-func (s *Server) guard(next http.Handler) http.Handler {
+// Guard keeps those out who must not call, before anything is read: what
+// Handler does with them. It is for handlers of your own at the same address.
+func (s *Server) Guard(next http.Handler) http.Handler {
 	var origins http.CrossOriginProtection
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply(w, 0, nil, forbidden("a page of another origin may not change anything"))

@@ -4,34 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/brownout-go/brownout/faultconn/proxy"
 )
-
-// traffic counts the bytes of a proxy in the life of the server.
-type traffic struct {
-	ended pair // of connections that have ended
-	shown pair // as last reported: counters must not go back
-}
-
-type pair struct{ up, down int64 }
-
-// total is what has passed until now, open connections included.
-func (e *entry) total() pair {
-	var open pair
-	for _, c := range e.conns() {
-		if i := c.Info(); i.State != proxy.Ended { // the others are in ended, or about to be
-			open.up += i.Up
-			open.down += i.Down
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	b := &e.bytes
-	b.shown.up = max(b.shown.up, b.ended.up+open.up)
-	b.shown.down = max(b.shown.down, b.ended.down+open.down)
-	return b.shown
-}
 
 // metrics writes Prometheus' text format, version 0.0.4: Toxiproxy's two
 // counters, as of now rather than as of the end of connections, and the hits of
@@ -44,7 +17,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 		for _, d := range []struct {
 			name string
 			n    int64
-		}{{"downstream", total.down}, {"upstream", total.up}} {
+		}{{"downstream", total.Down}, {"upstream", total.Up}} {
 			labels := fmt.Sprintf("{direction=%s,listener=%s,proxy=%s,upstream=%s} %d\n",
 				label(d.name), label(p.Listen), label(p.Name), label(p.Upstream), d.n)
 			received.WriteString("toxiproxy_proxy_received_bytes_total" + labels)

@@ -16,14 +16,14 @@ func (s *Server) Handler() http.Handler {
 	s.native(m)
 	s.toxiproxy(m)
 	s.vaurien(m, "")
-	return s.guard(m)
+	return s.Guard(m)
 }
 
 // Native serves the API described above, and nothing else.
 func (s *Server) Native() http.Handler {
 	m := http.NewServeMux()
 	s.native(m)
-	return s.guard(m)
+	return s.Guard(m)
 }
 
 func (s *Server) native(m *http.ServeMux) {
@@ -115,6 +115,7 @@ type nativeProxy struct {
 	Connections int     `json:"connections"`
 	Up          int64   `json:"bytesUp"`
 	Down        int64   `json:"bytesDown"`
+	Faults      int64   `json:"faults"`
 	Plan        any     `json:"plan"`
 	Toxics      []Toxic `json:"toxics,omitempty"`
 	Behavior    string  `json:"behavior,omitempty"`
@@ -127,7 +128,7 @@ func (e *entry) native() nativeProxy {
 	p, total := e.describe(), e.total()
 	return nativeProxy{
 		Name: p.Name, Listen: p.Listen, Upstream: p.Upstream, Enabled: !p.Disabled,
-		Revision: e.rev(), Connections: len(e.conns()), Up: total.up, Down: total.down,
+		Revision: total.Revision, Connections: total.Connections, Up: total.Up, Down: total.Down, Faults: total.Faults,
 		Plan: p.Plan, Toxics: p.Toxics, Behavior: p.Behavior, Protocol: p.Protocol, Options: p.BehaviorOptions,
 	}
 }

@@ -40,7 +40,7 @@ func TestNoCallWaitsForTraffic(t *testing.T) {
 	// Until all buffers are full: nothing has moved since the last look.
 	for last, now := int64(-1), int64(0); last != now; {
 		time.Sleep(50 * time.Millisecond)
-		last, now = now, f.entries()[0].total().down
+		last, now = now, f.entries()[0].total().Down
 	}
 	start := time.Now()
 	f.call("POST", "/proxies/db/toxics", `{"type":"latency","attributes":{"latency":3600000}}`, 200)

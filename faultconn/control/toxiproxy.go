@@ -15,7 +15,7 @@ const apiVersion = "2.12.0"
 func (s *Server) Toxiproxy() http.Handler {
 	m := http.NewServeMux()
 	s.toxiproxy(m)
-	return s.guard(noBrowsers(m))
+	return s.Guard(noBrowsers(m))
 }
 
 // noBrowsers refuses what calls itself a browser.

@@ -9,7 +9,7 @@ import (
 func (s *Server) Vaurien(proxy string) http.Handler {
 	m := http.NewServeMux()
 	s.vaurien(m, proxy)
-	return s.guard(m)
+	return s.Guard(m)
 }
 
 func (s *Server) vaurien(m *http.ServeMux, proxy string) {
