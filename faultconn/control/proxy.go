@@ -122,6 +122,9 @@ func (p Proxy) check() (state, error) {
 	if len(p.Name) > 100 || !utf8.ValidString(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) {
 		return state{}, badRequest("name %.100q: must be at most 100 bytes, and text", p.Name)
 	}
+	if p.Name == "." || p.Name == ".." { // clients resolve them in paths
+		return state{}, badRequest("name %q: could not be called by its name", p.Name)
+	}
 	if p.Upstream == "" {
 		return state{}, badRequest("missing required field: upstream")
 	}

@@ -83,6 +83,7 @@ func TestToxiproxyErrors(t *testing.T) {
 		{"PATCH", "/proxies/db/toxics/x", "{}", 404, "toxic not found"},
 		{"POST", "/proxies", "{", 400, "bad request body: "},
 		{"POST", "/proxies", `{"upstream":"a:1"}`, 400, "missing required field: name"},
+		{"POST", "/proxies", `{"name":"..","upstream":"a:1"}`, 400, "could not be called by its name"},
 		{"POST", "/proxies", `{"name":"x"}`, 400, "missing required field: upstream"},
 		{"POST", "/proxies", `{"name":"db","upstream":"a:1"}`, 409, "proxy already exists"},
 		{"POST", "/proxies", `{"name":"x","upstream":"a:1","listen":"` + taken + `"}`, 500, "address already in use"},
