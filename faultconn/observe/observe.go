@@ -12,7 +12,8 @@
 //
 // There are as many names as there are points times faults in plans, however
 // many connections come and go. The log has the rule, the connection and the
-// place in its stream.
+// place in its stream. [Vaurien] sends the names that vaurien had, one set for
+// each connection, to whoever asks for them.
 package observe
 
 import (
