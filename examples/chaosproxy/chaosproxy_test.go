@@ -213,6 +213,34 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// TestVaurienCounters asks for the counters of each connection too, next to a
+// transcript, which listens to the same.
+func TestVaurienCounters(t *testing.T) {
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	file := filepath.Join(t.TempDir(), "transcript")
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-statsd", udp.LocalAddr().String(), "-statsd-vaurien", "redis", "-transcript", file)
+	c := dial(t, p.listen["proxy"])
+	if got, err := c.ask("hello"); got != "hello" {
+		t.Fatal(got, err)
+	}
+	_ = c.Close()
+	_ = udp.SetReadDeadline(time.Now().Add(10 * time.Second))
+	buf := make([]byte, 1500)
+	for _, want := range []string{"start", "to_backend", "to_client", "end"} {
+		n, _, err := udp.ReadFrom(buf)
+		if got := string(buf[:n]); err != nil || !strings.HasPrefix(got, "chaosproxy.redis.") || !strings.HasSuffix(got, "."+want+":1|c") {
+			t.Errorf("statsd got %q, %v, want %s", got, err, want)
+		}
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "hello") {
+		t.Errorf("transcript: %s, %v", text, err)
+	}
+}
+
 // TestDrain sends SIGTERM with a connection open: it goes on, new ones are
 // refused, and the program ends once it has ended.
 func TestDrain(t *testing.T) {

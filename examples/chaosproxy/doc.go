@@ -29,8 +29,9 @@
 // Everything can be changed at the control address, localhost:8474 unless
 // -control says otherwise: see package control for the API.
 //
-// -statsd sends a counter for each fault that strikes, -log writes a line of
-// JSON, and -transcript what both sides have said, with the faults in between.
+// -statsd sends a counter for each fault that strikes, and -statsd-vaurien those
+// of each connection that vaurien sent. -log writes a line of JSON, and
+// -transcript what both sides have said, with the faults in between.
 //
 // SIGTERM and Ctrl-C stop listening and wait until the connections have ended,
 // -drain at the most. A second one ends the program at once.

@@ -20,7 +20,7 @@ type options struct {
 	listen, upstream, fault, plan string // a proxy of its own
 	config, toxiproxy, vaurien    string // files
 	control, token                string
-	statsd, prefix                string
+	statsd, prefix, perConn       string
 	log                           bool
 	transcript                    string
 	seed                          uint64
@@ -50,6 +50,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.token, "token", os.Getenv("CHAOSPROXY_TOKEN"), "bearer `token` that the API asks for; by default CHAOSPROXY_TOKEN of the environment")
 	fs.StringVar(&o.statsd, "statsd", "", "`host:port` to send a counter to for each fault; empty: none")
 	fs.StringVar(&o.prefix, "statsd-prefix", "chaosproxy", "`prefix` of the counters")
+	fs.StringVar(&o.perConn, "statsd-vaurien", "", "also count as vaurien did, as `PROTOCOL`.UUID.start and so on: new names for each connection")
 	fs.BoolVar(&o.log, "log", false, "log each fault to standard error")
 	fs.StringVar(&o.transcript, "transcript", "", "`file` to append what clients and upstreams say to, with marks where faults strike")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides which exchanges -fault strikes, and which connections toxics")
@@ -84,6 +85,9 @@ func (o options) check() error {
 		if _, _, err := net.SplitHostPort(o.statsd); err != nil {
 			errs = append(errs, fmt.Errorf("-statsd %q: must be host:port", o.statsd))
 		}
+	}
+	if o.perConn != "" && o.statsd == "" {
+		errs = append(errs, errors.New("-statsd-vaurien: needs -statsd"))
 	}
 	if o.drain < 0 {
 		errs = append(errs, fmt.Errorf("-drain %v: must not be negative", o.drain))

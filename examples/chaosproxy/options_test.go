@@ -8,13 +8,14 @@ import (
 
 func TestBadFlags(t *testing.T) {
 	for args, says := range map[string]string{
-		"-listen :1":     "-listen and -upstream go together",
-		"-fault 5:reset": "-fault and -plan are for the proxy",
-		"-control :8474": "give a -token too",
-		"-control 8474":  "must be host:port",
-		"-statsd x":      "must be host:port",
-		"-drain -1s":     "must not be negative",
-		"x":              "unexpected argument",
+		"-listen :1":          "-listen and -upstream go together",
+		"-fault 5:reset":      "-fault and -plan are for the proxy",
+		"-control :8474":      "give a -token too",
+		"-control 8474":       "must be host:port",
+		"-statsd x":           "must be host:port",
+		"-statsd-vaurien tcp": "needs -statsd",
+		"-drain -1s":          "must not be negative",
+		"x":                   "unexpected argument",
 		"-listen :1 -upstream :2 -fault a:b -plan x.y": "give one of them",
 	} {
 		if _, err := parseFlags(strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), says) {

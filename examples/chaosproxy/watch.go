@@ -23,6 +23,12 @@ func (o options) watch(s *control.Server) (done func(), err error) {
 		}
 	}
 	obs := &observe.Observer{}
+	var tell []func(transcript.Entry)
+	log := &transcript.Log{PerConn: 1, OnEntry: func(e transcript.Entry) {
+		for _, f := range tell {
+			f(e)
+		}
+	}}
 	if o.statsd != "" {
 		client, err := statsd.NewClientWithConfig(&statsd.ClientConfig{Address: o.statsd, Prefix: o.prefix})
 		if err != nil {
@@ -30,16 +36,18 @@ func (o options) watch(s *control.Server) (done func(), err error) {
 		}
 		closers = append(closers, client.Close)
 		obs.Statsd = client
+		if o.perConn != "" {
+			v := &observe.Vaurien{Statsd: client, Protocol: o.perConn}
+			tell = append(tell, v.Observe)
+		}
 	}
 	if o.log {
 		c := zap.NewProductionConfig()
 		c.Sampling = nil // every fault, or a log could not be matched with errors
-		log, err := c.Build()
-		if err != nil {
+		if obs.Log, err = c.Build(); err != nil {
 			done()
 			return nil, err
 		}
-		obs.Log = log
 	}
 	s.OnFault = obs.Observe
 	if o.transcript != "" {
@@ -49,12 +57,15 @@ func (o options) watch(s *control.Server) (done func(), err error) {
 			return nil, fmt.Errorf("-transcript: %w", err)
 		}
 		closers = append(closers, f.Close)
-		log := &transcript.Log{OnEntry: transcript.Text(f)}
-		s.WrapDial = log.Dialer
+		tell = append(tell, transcript.Text(f))
+		log.PerConn = 0
 		s.OnFault = func(e faultconn.Event) {
 			obs.Observe(e)
 			log.Fault(e)
 		}
+	}
+	if len(tell) > 0 {
+		s.WrapDial = log.Dialer
 	}
 	return done, nil
 }
