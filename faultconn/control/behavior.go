@@ -79,17 +79,24 @@ func noBehavior(name string) error {
 	return badField{"name", badRequest("the '%.50s' behavior does not exist", name)}
 }
 
-// choose makes one behavior the only one. Options that are not given are those
-// it had.
+// choose makes a behavior, or percentages of several, what goes wrong. Options
+// that are not given are those it had; a mix is given none, as they could be
+// those of any of its parts.
 func (b behavior) choose(name string, options map[string]any) (behavior, error) {
+	if name == "" {
+		return b, noBehavior(name)
+	}
 	next, err := parseBehavior(name)
 	if err != nil {
 		return b, err
 	}
-	if name == "" || len(next.shares) != 1 || next.shares[0].name != name {
-		return b, noBehavior(name)
-	}
 	next.options, next.protocol = b.options, b.protocol
+	if strings.Contains(name, ":") {
+		for option := range options {
+			return b, badField{option, badRequest("options are for one behavior by its name, not for %.100q", name)}
+		}
+		return next, nil
+	}
 	return next, next.set(name, options)
 }
 

@@ -47,7 +47,8 @@ func TestVaurienRoutes(t *testing.T) {
 	for _, c := range []struct{ path, body string }{
 		{"/backend", `{`}, {"/backend", `{"backend":"nowhere"}`}, {"/backend", `[]`},
 		{"/behavior", `{`}, {"/behavior", `{}`}, {"/behavior", `{"name":"delay","sleep":-1}`}, {"/behavior", `{"name":"delay","nap":1}`},
-		{"/behavior", `{"name":"hang","sleep":1}`}, {"/behavior", `{"name":"20:delay"}`}, {"/behavior", `{"name":["delay"]}`},
+		{"/behavior", `{"name":"hang","sleep":1}`}, {"/behavior", `{"name":"20:delay","sleep":1}`}, {"/behavior", `{"name":["delay"]}`},
+		{"/behavior", `{"name":"90:delay,20:hang"}`}, {"/behavior", `{"name":"20:x"}`},
 	} {
 		if got := f.call("PUT", c.path, c.body, 400); !strings.Contains(got, `"status":"error"`) {
 			t.Errorf("%s: %s", c.body, got)
@@ -157,6 +158,23 @@ func TestProtocolErrors(t *testing.T) {
 		}
 	}
 	f.call("POST", "/v1/proxies", `{"name":"x","upstream":"a:1","protocol":"gopher"}`, 400)
+}
+
+// TestMixRestored gives back what GET has said, as with_behavior does in the
+// end: a mix too, with the options of its parts.
+func TestMixRestored(t *testing.T) {
+	f := newFixture(t)
+	f.call("PUT", "/behavior", `{"name":"delay","sleep":0.5}`, 200)
+	f.call("PUT", "/behavior", `{"name":"20:delay,10:error"}`, 200)
+	was := f.call("GET", "/v1/proxies/db/rules", "", 200)
+	if !strings.Contains(was, `"for":"500ms"`) {
+		t.Errorf("the options of a part are lost: %s", was)
+	}
+	f.call("PUT", "/behavior", `{"name":"hang"}`, 200)
+	f.call("PUT", "/behavior", `{"name":"20:delay,10:error"}`, 200)
+	if got := f.call("GET", "/v1/proxies/db/rules", "", 200); got != was {
+		t.Errorf("restored: %s\nwas: %s", got, was)
+	}
 }
 
 func TestPercentages(t *testing.T) {
