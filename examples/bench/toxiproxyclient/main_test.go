@@ -1,7 +1,7 @@
 // Package toxiproxyclient runs the clients that people have for Toxiproxy,
 // unchanged, against package control: the Go client, the command line tool and
 // the one for node. It also sends both servers the same requests and compares
-// what they say.
+// what they say. And it makes the calls of vaurienclient.
 package toxiproxyclient
 
 import (

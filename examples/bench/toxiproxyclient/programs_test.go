@@ -3,12 +3,16 @@ package toxiproxyclient
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brownout-go/brownout/faultconn/control"
 )
 
 // TestCLI makes every call of toxiproxy-cli.
@@ -70,5 +74,34 @@ func TestNodeClient(t *testing.T) {
 	out, err := node.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("session complete")) {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestVaurienClient makes every call of vaurienclient, with Python's standard
+// library.
+func TestVaurienClient(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		missing(t, "python3 is not installed: apt-get install python3")
+	}
+	// Alone, as a vaurien was, and among the routes of everything else.
+	for name, handler := range map[string]func(*control.Server) http.Handler{
+		"Vaurien": func(s *control.Server) http.Handler { return s.Vaurien("db") },
+		"Handler": (*control.Server).Handler,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &control.Server{}
+			defer s.Close()
+			if err := s.Add(control.Proxy{Name: "db", Upstream: echo(t)}); err != nil {
+				t.Fatal(err)
+			}
+			api := httptest.NewServer(handler(s))
+			defer api.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			out, err := exec.CommandContext(ctx, "python3", "python/session.py", api.URL, s.Proxies()[0].Listen).CombinedOutput()
+			if err != nil || !bytes.Contains(out, []byte("session complete")) {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
 }
