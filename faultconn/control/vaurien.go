@@ -72,7 +72,12 @@ func (s *Server) vaurien(m *http.ServeMux, proxy string) {
 		if err := checkAddresses(p.Listen, in.Backend); err != nil {
 			return nil, badField{"backend", err}
 		}
-		return ok, s.move(e, p.Listen, in.Backend, !p.Disabled)
+		// Open connections keep the backend they have, as vaurien's do: each
+		// has taken its socket when it was accepted.
+		e.mu.Lock()
+		e.upstream = in.Backend
+		e.mu.Unlock()
+		return ok, nil
 	})
 }
 

@@ -44,6 +44,16 @@ func TestVaurienRoutes(t *testing.T) {
 	}
 	f.call("PUT", "/backend", `{"backend":"`+up+`"}`, 200)
 	c.mustAsk() // the same backend is no change
+	f.call("PUT", "/backend", `{"backend":"127.0.0.1:1"}`, 200)
+	if got := f.call("GET", "/backend", "", 200); got != `{"backend":"127.0.0.1:1"}` {
+		t.Error(got)
+	}
+	c.mustAsk() // another one is for those who come now
+	if how := f.dial().ended(10 * time.Second); how != "rst" {
+		t.Errorf("a new connection to a backend that refuses: %s", how)
+	}
+	f.call("PUT", "/backend", `{"backend":"`+up+`"}`, 200)
+	f.dial().mustAsk()
 	for _, c := range []struct{ path, body string }{
 		{"/backend", `{`}, {"/backend", `{"backend":"nowhere"}`}, {"/backend", `[]`},
 		{"/behavior", `{`}, {"/behavior", `{}`}, {"/behavior", `{"name":"delay","sleep":-1}`}, {"/behavior", `{"name":"delay","nap":1}`},

@@ -1,35 +1,39 @@
 """Every call that vaurienclient makes, against the API of the first argument,
 of a proxy at the second.
 
-vaurienclient itself is written for Python 2 and is not to be had any more.
-Client makes its calls: the same paths, fields and headers, and its
-with_behavior, which restores the name of a behavior and not its options.
+vaurienclient itself is written for Python 2 and needs a library besides. Client
+makes its calls: the same paths and fields, no Content-Type, the reading of
+errors, and its with_behavior, which restores the name of a behavior and not its
+options.
 """
 
 import contextlib
+import http.client
 import json
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 
 
 class Client(object):
     def __init__(self, host="localhost", port=8080, scheme="http"):
-        self.root = "%s://%s:%d" % (scheme, host, port)
+        self.host, self.port = host, port
 
     def _call(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.root + path, data, {"Content-Type": "application/json"}, method=method
-        )
+        conn = http.client.HTTPConnection(self.host, self.port, timeout=10)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise ValueError(error.code, json.load(error))
+            conn.request(method, path, None if body is None else json.dumps(body))
+            response = conn.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            conn.close()
+        if response.status == 400 and answer.get("status", "error") == "error":
+            error = answer.get("errors", [])[0]
+            if error["name"] == "name":
+                raise ValueError(error["description"])
+        if response.status >= 400:
+            raise RuntimeError(response.status, answer)
+        return answer
 
     def set_behavior(self, behavior, **options):
         options["name"] = behavior
@@ -107,17 +111,12 @@ def main(api, proxy):
         client.set_behavior("x")
         raise AssertionError("a behavior that does not exist is taken")
     except ValueError as error:
-        assert error.args == (
-            400,
-            {
-                "status": "error",
-                "errors": [{
-                    "location": "body",
-                    "name": "name",
-                    "description": "the 'x' behavior does not exist",
-                }],
-            },
-        ), error.args
+        assert str(error) == "the 'x' behavior does not exist", error
+    try:
+        client.set_behavior("delay", sleep="long")
+        raise AssertionError("a delay of \"long\" is taken")
+    except RuntimeError as error:
+        assert error.args[0] == 400 and error.args[1]["errors"][0]["name"] == "sleep", error
 
     # What people have called with curl: vaurienclient has no call for it.
     backend = client._call("GET", "/backend")["backend"]
