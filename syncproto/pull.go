@@ -46,15 +46,14 @@ func (x *exchange) pull() {
 		x.w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if st.Deleted == nil && st.Last > since {
-		x.stream(key, name, since, limit)
+	// A State may come from a cache, and be of a while ago. It is good to say
+	// that there is no news for a client that has just what it says, and for
+	// nothing else.
+	if st.Deleted != nil || st.Last != since {
+		x.stream(key, name, since, min(since, st.Last), limit)
 		return
 	}
-	x.begin(ctx, name, min(since, st.Last))
-	if st.Deleted != nil {
-		x.deleted(st.Deleted)
-		return
-	}
+	x.begin(ctx, name, since)
 	x.event.Idle = true
 	b := append(head(x.buf[:0], since, st.UUID), `],"until":`...)
 	x.send(http.StatusOK, append(since.append(b), '}'))
@@ -122,10 +121,11 @@ func (x *exchange) deleted(d *Deletion) {
 	x.json(http.StatusOK, map[string]*Deletion{"collection_deleted": d})
 }
 
-// stream answers a page, each record on its way while the next is read.
-func (x *exchange) stream(key Key, name string, since Time, limit int) {
+// stream answers a page, each record on its way while the next is read. The
+// client has everything up to seen.
+func (x *exchange) stream(key Key, name string, since, seen Time, limit int) {
 	ctx := x.r.Context()
-	turn := x.begin(ctx, name, since)
+	turn := x.begin(ctx, name, seen)
 	out := x.writers.Get().(*bufio.Writer)
 	counted := &counter{w: x.w}
 	out.Reset(counted)
@@ -137,6 +137,7 @@ func (x *exchange) stream(key Key, name string, since Time, limit int) {
 	until, gone := since, (*Deletion)(nil)
 	more, err := x.cfg.Store.Read(ctx, key, since, limit, func(st State) error {
 		x.setETag(st)
+		seen = min(since, st.Last)
 		if gone = st.Deleted; gone != nil {
 			return nil
 		}
@@ -149,7 +150,7 @@ func (x *exchange) stream(key Key, name string, since Time, limit int) {
 		}
 		x.event.Apps++
 		x.event.Bytes += int64(len(r.Doc))
-		until = r.Time
+		until, seen = r.Time, r.Time
 		_, err := out.Write(r.Doc)
 		return err
 	})
@@ -164,7 +165,7 @@ func (x *exchange) stream(key Key, name string, since Time, limit int) {
 			out.WriteString(`,"incomplete":true`)
 		}
 		out.WriteByte('}')
-		x.event.Status = http.StatusOK
+		x.event.Status, x.event.Idle = http.StatusOK, x.event.Apps == 0
 		err = out.Flush()
 	case counted.n == 0 && counted.err == nil:
 		x.unavailable(err)
@@ -178,7 +179,7 @@ func (x *exchange) stream(key Key, name string, since Time, limit int) {
 	if ctx.Err() != nil {
 		return // nobody has read it
 	}
-	if err := x.cfg.Marks.Advance(ctx, name, turn, until); err != nil {
+	if err := x.cfg.Marks.Advance(ctx, name, turn, seen); err != nil {
 		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
 	}
 }
