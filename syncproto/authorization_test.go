@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func TestAuthorization(t *testing.T) {
@@ -141,7 +142,7 @@ func TestHostileTokens(t *testing.T) {
 }
 
 func FuzzAuthorization(f *testing.F) {
-	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
+	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 // BenchmarkIdlePoll compares a pull without news, over loopback, with a handler
@@ -17,7 +18,7 @@ import (
 // two take turns, so that both see the same machine, and of-bare is the rate of the
 // handler, by the medians, beside that of the other.
 func BenchmarkIdlePoll(b *testing.B) {
-	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
+	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func BenchmarkUsers(b *testing.B) {
 
 // BenchmarkPull is a pull of a thousand apps, without the network.
 func BenchmarkPull(b *testing.B) {
-	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
+	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func (w *nullWriter) Write(b []byte) (int, error) { w.n += int64(len(b)); return
 
 // BenchmarkIdlePollAlone is the handler's own part of it.
 func BenchmarkIdlePollAlone(b *testing.B) {
-	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
+	h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true})
 	if err != nil {
 		b.Fatal(err)
 	}

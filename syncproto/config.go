@@ -30,7 +30,8 @@ type Config struct {
 	// Sessions hands out tokens. Nil means [SignedSessions] with a random key:
 	// they end with the process, and no other server accepts them.
 	Sessions Sessions
-	// Marks repairs the received of pushes. Nil means [MemoryMarks].
+	// Marks repairs the received of pushes. Nil keeps the last 65,536 marks
+	// in this process, about 13 MiB.
 	Marks Marks
 
 	// BaseURL is where clients find the handler, without a slash at the end,
@@ -107,7 +108,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.Marks == nil {
-		c.Marks = new(MemoryMarks)
+		c.Marks = new(memoryMarks)
 	}
 	if err := checkBase(c.BaseURL); err != nil {
 		return c, err

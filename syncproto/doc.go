@@ -36,16 +36,17 @@
 //
 // A [Store] keeps the collections: [Memory], the databases of the package
 // sqlstore, or your own, checked by the package storetest. A [Verifier] decides
-// who may log in as whom: the package browserid checks BrowserID assertions,
-// [Tokens] are for services, [PlainVerifier] is for trying things out.
+// who may log in as whom: the package browserid checks BrowserID assertions, the
+// package verify has verifiers for services and for trying things out.
 // [Sessions] follow the login; [SignedSessions] need no memory and are accepted
 // by all servers with the same key.
 //
 // Several servers over one database behave as one if they have the same key and
-// share their [Marks], for which the package memcache is made; [Cached], or the
-// cache in that package, saves idle polls their query. [Watch] lets clients wait
-// for news. The package mirror copies a store to a second one, the package
-// client is a device.
+// share their [Marks], for which the package memcache is made. [Watch] lets
+// clients wait for news. Around it there are packages: cache saves idle polls
+// their query, mirror copies a store to a second one, archive moves a user from
+// one to another, manifest fetches for pages what browsers will not, and client
+// is a device.
 //
 // Past what one database can take, shard by user: nothing in the protocol or in
 // the stores crosses from one user to another.

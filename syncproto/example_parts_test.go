@@ -2,9 +2,7 @@ package syncproto_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func login(h http.Handler, assertion, audience string) (status int, body string) {
@@ -56,18 +55,6 @@ func ExampleVerifier() {
 	// 200
 }
 
-func ExampleTokens() {
-	sum := sha256.Sum256([]byte("s3cr3t-and-long"))
-	v := syncproto.Tokens{hex.EncodeToString(sum[:]): "backup@example.com"}
-	id, err := v.Verify(context.Background(), "s3cr3t-and-long", "https://apps.example.com")
-	fmt.Println(id.Email, err)
-	_, err = v.Verify(context.Background(), "guessed", "https://apps.example.com")
-	fmt.Println(err)
-	// Output:
-	// backup@example.com <nil>
-	// assertion not accepted
-}
-
 // frozen is a store of one's own, made of another: nobody writes to it while
 // the data is moved.
 type frozen struct{ syncproto.Store }
@@ -80,7 +67,7 @@ func (frozen) Write(context.Context, syncproto.Key, syncproto.Write) (syncproto.
 func ExampleStore() {
 	h, err := syncproto.New(syncproto.Config{
 		Store:       frozen{new(syncproto.Memory)},
-		Verifier:    syncproto.PlainVerifier{},
+		Verifier:    verify.Plain{},
 		Development: true,
 		Sessions:    anybody{},
 		RetryAfter:  10 * time.Minute,
@@ -111,7 +98,7 @@ func (anybody) Check(_ context.Context, user, _ string) (syncproto.Session, erro
 func ExampleLimits() {
 	h, err := syncproto.New(syncproto.Config{
 		Store:       new(syncproto.Memory),
-		Verifier:    syncproto.PlainVerifier{},
+		Verifier:    verify.Plain{},
 		Development: true,
 		Limits:      syncproto.Limits{Body: 64 << 10, Apps: 100, Page: 500},
 		Quota:       syncproto.Quota{Collections: 10, Apps: 2000, Bytes: 10 << 20},

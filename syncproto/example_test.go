@@ -12,13 +12,14 @@ import (
 	"encoding/json"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 // A server in five lines, and a device that logs in, pushes an app and pulls it.
 func Example() {
 	h, err := syncproto.New(syncproto.Config{
 		Store:       new(syncproto.Memory),
-		Verifier:    syncproto.PlainVerifier{},
+		Verifier:    verify.Plain{},
 		Development: true, // anyone may log in as anyone
 	})
 	if err != nil {

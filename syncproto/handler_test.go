@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func TestRoutes(t *testing.T) {
@@ -122,7 +123,7 @@ func TestCORS(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	ok := func() syncproto.Config {
-		return syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true}
+		return syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true}
 	}
 	if _, err := syncproto.New(ok()); err != nil {
 		t.Fatal(err)

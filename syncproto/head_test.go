@@ -8,7 +8,7 @@ import (
 // TestHeadUUID: whatever a store takes for a UUID, the page that begins with it is
 // JSON.
 func TestHeadUUID(t *testing.T) {
-	for _, uuid := range []string{"", NewUUID(), `a"b\c`, `\`} {
+	for _, uuid := range []string{"", "0b8e1a52-5d3c-4f5e-9d43-0d6c1a1f2b3c", `a"b\c`, `\`} {
 		page := append(head(nil, 1, uuid), "]}"...)
 		var got struct{ UUID *string }
 		if err := json.Unmarshal(page, &got); err != nil {

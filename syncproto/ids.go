@@ -1,17 +1,5 @@
 package syncproto
 
-import "time"
-
-// What a [Store] must remember of the IDs of writes.
-const (
-	// IDRetention is how long an ID is remembered at least. A client that has
-	// not had an answer for longer has to read before it writes.
-	IDRetention = 24 * time.Hour
-	// IDsKept is how many IDs a collection has to remember at the most; the
-	// oldest may be forgotten first.
-	IDsKept = 1000
-)
-
 // idLog is what [Memory] remembers of the IDs of one collection's writes.
 type idLog struct {
 	times map[string]Time
@@ -40,7 +28,7 @@ func (l *idLog) add(id string, at Time) {
 	}
 	l.times[id] = at
 	l.order = append(l.order, idEntry{id, at})
-	old := at - Time(IDRetention/Tick)
+	old := at - Time(IDRetention/tick)
 	drop := max(0, len(l.order)-IDsKept)
 	for drop < len(l.order) && l.order[drop].at < old {
 		drop++

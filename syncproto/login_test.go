@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 type verifierFunc func(assertion, audience string) (syncproto.Identity, error)
@@ -135,33 +136,10 @@ func TestAudiences(t *testing.T) {
 }
 
 func TestDevelopmentNeedsTheSwitch(t *testing.T) {
-	s := newSite(t, syncproto.Config{Verifier: syncproto.Verifiers{syncproto.PlainVerifier{}}, Audiences: []string{"*"}})
+	s := newSite(t, syncproto.Config{Verifier: verify.Plain{}, Audiences: []string{"*"}})
 	a := s.verify("ann@example.com?a=x", "x").want(401)
 	if !strings.Contains(a.Body.String(), "development") {
 		t.Errorf("the reason does not say why: %s", a.Body)
-	}
-}
-
-func TestVerifiers(t *testing.T) {
-	down := errors.New("down")
-	answers := func(err error) syncproto.Verifier {
-		return verifierFunc(func(a, _ string) (syncproto.Identity, error) { return syncproto.Identity{Email: a}, err })
-	}
-	ok, refuses, fails := answers(nil), answers(syncproto.ErrBadAssertion), answers(down)
-	for _, c := range []struct {
-		vs   syncproto.Verifiers
-		want error
-	}{
-		{nil, syncproto.ErrBadAssertion},
-		{syncproto.Verifiers{refuses, ok}, nil},
-		{syncproto.Verifiers{fails, ok}, nil},
-		{syncproto.Verifiers{refuses, refuses}, syncproto.ErrBadAssertion},
-		{syncproto.Verifiers{fails, refuses}, down},
-		{syncproto.Verifiers{refuses, fails}, down},
-	} {
-		if _, err := c.vs.Verify(t.Context(), "a", "b"); !errors.Is(err, c.want) {
-			t.Errorf("%v, want %v", err, c.want)
-		}
 	}
 }
 

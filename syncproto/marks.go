@@ -3,6 +3,8 @@ package syncproto
 import (
 	"context"
 	"sync"
+
+	"github.com/brownout-go/brownout/internal/recent"
 )
 
 // Marks remembers, for each session and collection, up to which time the client
@@ -26,15 +28,10 @@ type Marks interface {
 	Mark(ctx context.Context, name string) (Time, error)
 }
 
-// MemoryMarks are [Marks] within one process. The zero MemoryMarks is ready to
-// use; it must not be copied.
-type MemoryMarks struct {
-	// Size is how many marks are kept at the most, at about 200 bytes each.
-	// The ones not used for longest go first. Zero means 65,536.
-	Size int
-
+// memoryMarks are [Marks] within one process.
+type memoryMarks struct {
 	mu    sync.Mutex
-	marks recent[string, mark]
+	marks recent.Map[string, mark]
 	turns uint64
 }
 
@@ -43,38 +40,32 @@ type mark struct {
 	turn  uint64
 }
 
-const defaultMarks = 1 << 16
-
-func (m *MemoryMarks) size() int {
-	if m.Size <= 0 {
-		return defaultMarks
-	}
-	return m.Size
-}
+// maxMarks is how many marks are kept, at about 200 bytes each.
+const maxMarks = 1 << 16
 
 // Begin implements [Marks].
-func (m *MemoryMarks) Begin(_ context.Context, name string, since Time) (uint64, error) {
+func (m *memoryMarks) Begin(_ context.Context, name string, since Time) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turns++
-	m.marks.set(name, mark{since, m.turns}, m.size())
+	m.marks.Set(name, mark{since, m.turns}, maxMarks)
 	return m.turns, nil
 }
 
 // Advance implements [Marks].
-func (m *MemoryMarks) Advance(_ context.Context, name string, turn uint64, until Time) error {
+func (m *memoryMarks) Advance(_ context.Context, name string, turn uint64, until Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if k, ok := m.marks.get(name, m.size()); ok && k.turn == turn {
-		m.marks.set(name, mark{until, turn}, m.size())
+	if k, ok := m.marks.Get(name, maxMarks); ok && k.turn == turn {
+		m.marks.Set(name, mark{until, turn}, maxMarks)
 	}
 	return nil
 }
 
 // Mark implements [Marks].
-func (m *MemoryMarks) Mark(_ context.Context, name string) (Time, error) {
+func (m *memoryMarks) Mark(_ context.Context, name string) (Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k, _ := m.marks.get(name, m.size())
+	k, _ := m.marks.Get(name, maxMarks)
 	return k.until, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/uuid"
 )
 
 // Memory is a [Store] that keeps everything in this process, and loses it with
@@ -155,7 +157,7 @@ func (m *Memory) try(key Key, w Write) (Result, time.Duration, error) {
 		c.UUID, c.Deleted = "", &marker
 	} else {
 		if c.UUID == "" {
-			c.UUID = NewUUID()
+			c.UUID = uuid.New()
 		}
 		c.Deleted = nil
 		for _, app := range w.Apps {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 // netSite is a handler behind a real server on an in-memory network.
@@ -28,7 +29,7 @@ func serve(t *testing.T, c syncproto.Config) *netSite {
 		c.Store = new(syncproto.Memory)
 	}
 	if c.Verifier == nil {
-		c.Verifier, c.Development = syncproto.PlainVerifier{}, true
+		c.Verifier, c.Development = verify.Plain{}, true
 	}
 	h, err := syncproto.New(c)
 	if err != nil {

@@ -28,10 +28,6 @@ type Sessions interface {
 	Check(ctx context.Context, user, token string) (Session, error)
 }
 
-// ErrNoSession is what [Sessions] return for a token that is not, or no longer,
-// one of the user's.
-var ErrNoSession = errors.New("syncproto: no such session")
-
 // A Session is one login of one user.
 type Session struct {
 	ID      string    // the same for all tokens of the session, unlike those of others

@@ -11,6 +11,7 @@ import (
 
 	"github.com/brownout-go/brownout/internal/leak"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -36,7 +37,7 @@ func newSite(t *testing.T, c syncproto.Config) *site {
 		c.Store = new(syncproto.Memory)
 	}
 	if c.Verifier == nil {
-		c.Verifier, c.Development = syncproto.PlainVerifier{}, true
+		c.Verifier, c.Development = verify.Plain{}, true
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(e syncproto.Event) { s.events = append(s.events, e) }

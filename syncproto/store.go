@@ -3,17 +3,25 @@ package syncproto
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"time"
 )
 
-// Lengths in bytes that a [Store] must be able to hold, whatever the
-// characters. The [Handler] lets nothing longer through to it, and nothing
-// that is empty, is not UTF-8 or contains a control character.
+// What a [Store] has to be able to hold.
 const (
+	// Lengths in bytes, whatever the characters. The [Handler] lets nothing
+	// longer through to the store, and nothing that is empty, is not UTF-8 or
+	// contains a control character.
 	MaxUser       = 256
 	MaxCollection = 256
 	MaxOrigin     = 1024
+
+	// IDRetention is how long the ID of a write is remembered at least. A client
+	// that has not had an answer for longer has to read before it writes.
+	IDRetention = 24 * time.Hour
+	// IDsKept is how many IDs a collection has to remember at the most; the
+	// oldest may be forgotten first.
+	IDsKept = 1000
 )
 
 // A Key names one collection of one user. Both parts are compared byte by
@@ -106,13 +114,6 @@ type Result struct {
 	Replayed bool
 }
 
-// Errors that a [Store] returns on purpose. All others count as a backend that
-// does not work, and become a 503.
-var (
-	// ErrConflict: the collection changed after Write.IfUnmodifiedSince.
-	ErrConflict = errors.New("syncproto: the collection has changed since")
-)
-
 // A QuotaError says that a write would take its user over a bound of [Quota].
 type QuotaError struct {
 	What  string // "collections", "apps" or "bytes"
@@ -181,7 +182,7 @@ type Store interface {
 
 // A Replica is a [Store] that can take over collections from another one,
 // times and uuids included: the second half of a mirror, or the target of an
-// import. The stores of this module are.
+// import. [Memory] and the stores of the package sqlstore are.
 type Replica interface {
 	Store
 

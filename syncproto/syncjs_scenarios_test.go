@@ -12,6 +12,7 @@ import (
 
 	"github.com/brownout-go/brownout/backoff"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 // inBubble runs a scenario of original clients in virtual time.
@@ -221,7 +222,7 @@ func TestOriginalMeetsNoConflict(t *testing.T) {
 // where the first server put it, and where the first client reads it.
 func TestPollHints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true})
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,22 +20,22 @@ import (
 // clients and is never looked at.
 type Time int64
 
-// Tick is the distance between two neighbouring Times.
-const Tick = 10 * time.Millisecond
+// tick is the distance between two neighbouring Times.
+const tick = 10 * time.Millisecond
 
 // maxTime keeps Times far from overflow; it is the year 29,000 or so.
 const maxTime = Time(86_400_00 * 366 * 27_000)
 
 // TimeOf returns the last Time that is not after t.
 func TimeOf(t time.Time) Time {
-	ticks := t.Unix()*100 + int64(t.Nanosecond())/int64(Tick)
+	ticks := t.Unix()*100 + int64(t.Nanosecond())/int64(tick)
 	return Time(ticks)
 }
 
 // Std returns t as a time.Time in UTC.
 func (t Time) Std() time.Time {
 	s, cs := int64(t)/100, int64(t)%100
-	return time.Unix(s, cs*int64(Tick)).UTC()
+	return time.Unix(s, cs*int64(tick)).UTC()
 }
 
 // String returns t in seconds with two decimals, as it appears on the wire.

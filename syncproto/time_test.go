@@ -66,7 +66,7 @@ func TestTimeOf(t *testing.T) {
 	if got, want := TimeOf(at), Time(132308451210); got != want {
 		t.Errorf("TimeOf(%v) = %v, want %v: never after the clock", at, got, want)
 	}
-	if got := TimeOf(at).Std(); !got.Equal(at.Truncate(Tick)) {
+	if got := TimeOf(at).Std(); !got.Equal(at.Truncate(tick)) {
 		t.Errorf("and back: %v", got)
 	}
 	if got := TimeOf(time.Unix(-1, 5)).Std(); !got.Equal(time.Unix(-1, 0)) {

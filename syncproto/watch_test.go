@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 var watching = syncproto.Watch{Max: time.Minute}
@@ -157,7 +158,7 @@ func TestEventStream(t *testing.T) {
 // A server that stops lets those go who wait, with a proper answer.
 func TestWaitEndsWithTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true, Watch: watching})
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true, Watch: watching})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +190,7 @@ func TestNoStreams(t *testing.T) {
 // A deadline of the context, such as a budget for requests, is kept to.
 func TestWaitWithinTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true, Watch: watching})
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true, Watch: watching})
 		if err != nil {
 			t.Fatal(err)
 		}

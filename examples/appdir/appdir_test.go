@@ -21,6 +21,7 @@ import (
 	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/internal/leak"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -36,7 +37,7 @@ func serve(t *testing.T, c syncproto.Config) *server {
 	if c.Store == nil {
 		c.Store = new(syncproto.Memory)
 	}
-	c.Verifier, c.Development = syncproto.PlainVerifier{}, true
+	c.Verifier, c.Development = verify.Plain{}, true
 	h, err := syncproto.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -500,7 +501,7 @@ func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := new(memnet.Network)
 		defer n.Close()
-		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: syncproto.PlainVerifier{}, Development: true, Watch: syncproto.Watch{Max: time.Minute}})
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true, Watch: syncproto.Watch{Max: time.Minute}})
 		if err != nil {
 			t.Fatal(err)
 		}

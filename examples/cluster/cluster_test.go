@@ -17,6 +17,7 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/memcache"
 	"github.com/brownout-go/brownout/syncproto/sqlstore"
+	"github.com/brownout-go/brownout/syncproto/verify"
 	"github.com/brownout-go/brownout/timeout"
 )
 
@@ -78,7 +79,7 @@ func (g *group) start(t *testing.T) *node {
 
 	h, err := syncproto.New(syncproto.Config{
 		Store: cached, Marks: mc.Marks(), Sessions: &syncproto.SignedSessions{Keys: [][]byte{key}},
-		Verifier: syncproto.PlainVerifier{}, Development: true, BaseURL: site,
+		Verifier: verify.Plain{}, Development: true, BaseURL: site,
 	})
 	must(err)
 	limit, err := timeout.New(timeout.Config{Total: 20 * time.Second})

@@ -21,6 +21,7 @@ import (
 	"github.com/brownout-go/brownout/syncproto/browserid"
 	syncobserve "github.com/brownout-go/brownout/syncproto/observe"
 	"github.com/brownout-go/brownout/syncproto/sqlstore"
+	"github.com/brownout-go/brownout/syncproto/verify"
 	"github.com/brownout-go/brownout/timeout"
 	timeoutobserve "github.com/brownout-go/brownout/timeout/observe"
 )
@@ -208,7 +209,7 @@ func (s *server) protocol(ctx context.Context) (http.Handler, error) {
 			s.log.Warn("logins are accepted for this audience only; name your site with -audience", zap.Strings("audiences", cfg.Audiences))
 		}
 	} else {
-		cfg.Verifier = syncproto.Verifiers{browserid.Development{}, syncproto.PlainVerifier{}}
+		cfg.Verifier = verify.Any{browserid.Development{}, verify.Plain{}}
 		cfg.Development = true
 	}
 	// Logins outlive a restart if the store can keep a secret.

@@ -12,8 +12,8 @@ import (
 // assertions (see [TestAssertion]) that the address's own domain, browserid.org
 // or login.persona.org issued, and checks them as [Verifier] checks real ones.
 //
-// It has no fields and is safe for concurrent use. [syncproto.PlainVerifier]
-// accepts what people can type.
+// It has no fields and is safe for concurrent use. The package verify has a
+// verifier of what people can type.
 type Development struct{}
 
 var _ syncproto.Verifier = Development{}

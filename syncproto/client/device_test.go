@@ -20,6 +20,7 @@ import (
 	"github.com/brownout-go/brownout/internal/leak"
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/client"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -37,7 +38,7 @@ func serve(t *testing.T, c syncproto.Config) *site {
 	if c.Store == nil {
 		c.Store = new(syncproto.Memory)
 	}
-	c.Verifier, c.Development = syncproto.PlainVerifier{}, true
+	c.Verifier, c.Development = verify.Plain{}, true
 	h, err := syncproto.New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -9,13 +9,14 @@ import (
 
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/client"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 // Two devices of one user.
 func Example() {
 	h, err := syncproto.New(syncproto.Config{
 		Store:       new(syncproto.Memory),
-		Verifier:    syncproto.PlainVerifier{},
+		Verifier:    verify.Plain{},
 		Development: true,
 	})
 	if err != nil {

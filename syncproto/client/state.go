@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/brownout-go/brownout/internal/uuid"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -84,7 +85,7 @@ func (s *state) next(most int) *batch {
 		origins = append(origins, o)
 	}
 	slices.SortFunc(origins, func(a, b string) int { return int(s.Changed[a]) - int(s.Changed[b]) })
-	b := &batch{ID: syncproto.NewUUID(), Changes: map[string]uint64{}}
+	b := &batch{ID: uuid.New(), Changes: map[string]uint64{}}
 	b.Body = append(b.Body, '[')
 	for i, o := range origins[:min(len(origins), most)] {
 		if i > 0 {

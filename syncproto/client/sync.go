@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/brownout-go/brownout/internal/uuid"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -50,7 +52,7 @@ func (d *Device) Wait(ctx context.Context, most time.Duration) error {
 	since := d.st.Since
 	d.mu.Unlock()
 	var p page
-	seconds := syncproto.Time(most / syncproto.Tick).String()
+	seconds := strconv.FormatFloat(most.Seconds(), 'f', -1, 64)
 	if err := d.call(ctx, request{op: "pull", method: http.MethodGet, query: "?limit=1&since=" + since.String() + "&wait=" + seconds}, &p); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (d *Device) Delete(ctx context.Context, by, reason string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.call(ctx, request{op: "delete", method: http.MethodPost, query: "?delete", body: body, id: syncproto.NewUUID()}, nil); err != nil {
+	if err := d.call(ctx, request{op: "delete", method: http.MethodPost, query: "?delete", body: body, id: uuid.New()}, nil); err != nil {
 		return err
 	}
 	return d.Forget(ctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/memcache"
 	"github.com/brownout-go/brownout/syncproto/storetest"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -208,7 +209,7 @@ func TestTwoServersRepairReceived(t *testing.T) {
 	sessions := &syncproto.SignedSessions{Keys: [][]byte{make([]byte, 32)}}
 	server := func() *syncproto.Handler {
 		mc := open(t, memcache.Config{Servers: []string{srv.Addr}})
-		h, err := syncproto.New(syncproto.Config{Store: cached(t, mc, db), Marks: mc.Marks(), Sessions: sessions, Verifier: syncproto.PlainVerifier{}, Development: true})
+		h, err := syncproto.New(syncproto.Config{Store: cached(t, mc, db), Marks: mc.Marks(), Sessions: sessions, Verifier: verify.Plain{}, Development: true})
 		if err != nil {
 			t.Fatal(err)
 		}

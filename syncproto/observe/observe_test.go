@@ -17,6 +17,7 @@ import (
 
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/observe"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 func recorder(t testing.TB) (statsd.StatSender, func() []string) {
@@ -99,7 +100,7 @@ func Example() {
 	obs := &observe.Observer{Statsd: client, Log: zap.NewNop()}
 	h, err := syncproto.New(syncproto.Config{
 		Store:       new(syncproto.Memory),
-		Verifier:    syncproto.PlainVerifier{},
+		Verifier:    verify.Plain{},
 		Development: true,
 		OnEvent:     obs.Observe,
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/brownout-go/brownout/internal/uuid"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -95,7 +96,7 @@ func (s *Store) write(tx *tx, key syncproto.Key, w syncproto.Write) (syncproto.R
 		c.UUID, c.Deleted = "", w.Delete
 	} else {
 		if c.UUID == "" {
-			c.UUID = syncproto.NewUUID()
+			c.UUID = uuid.New()
 		}
 		c.Deleted = nil
 		err := s.put(tx, c, len(w.Apps), func(i int) syncproto.Record {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/internal/leak"
+	"github.com/brownout-go/brownout/internal/uuid"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -151,7 +152,7 @@ func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) 
 	} else {
 		s.Deleted = nil
 		if s.UUID == "" || d.has("new uuid with every push") {
-			s.UUID = syncproto.NewUUID()
+			s.UUID = uuid.New()
 		}
 		for i, a := range w.Apps {
 			if i > 0 && d.has("push in two halves") {

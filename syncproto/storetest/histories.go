@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/brownout-go/brownout/internal/uuid"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -96,7 +97,7 @@ func record(ctx context.Context, rng *rand.Rand, stores []syncproto.Store) (*his
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	h := new(history)
-	user := syncproto.NewUUID() + "@example.com"
+	user := uuid.New() + "@example.com"
 	keys := []syncproto.Key{{User: user, Collection: "apps"}, {User: user, Collection: "more"}}
 	if err := seedAhead(ctx, h, rng, stores[0], keys[0]); err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func seedAhead(ctx context.Context, h *history, rng *rand.Rand, s syncproto.Stor
 	}
 	w := &writeOp{span: span{begin: h.tick()}, device: -1, key: key, tries: 1}
 	w.write.Apps = []syncproto.App{app("seed", `{"seed":true}`)}
-	w.res = syncproto.Result{Time: syncproto.TimeOf(time.Now().Add(ahead)), UUID: syncproto.NewUUID()}
+	w.res = syncproto.Result{Time: syncproto.TimeOf(time.Now().Add(ahead)), UUID: uuid.New()}
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
 		err := r.Apply(ctx, key, syncproto.Change{
 			State:   syncproto.State{UUID: w.res.UUID, Last: w.res.Time},

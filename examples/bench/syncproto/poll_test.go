@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/cache"
 )
 
 // BenchmarkIdlePoll is a pull without news over loopback, beside a handler that
@@ -34,11 +35,11 @@ func BenchmarkIdlePoll(b *testing.B) {
 	sqlite, _, _ := poll(db)
 	sqlite.name = "sqlite"
 	db, _ = openSQLite(b, full)
-	cache, err := syncproto.Cached(db, syncproto.CacheConfig{})
+	remembered, err := cache.New(db, cache.Config{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	cached, _, _ := poll(cache)
+	cached, _, _ := poll(remembered)
 	cached.name = "cached"
 
 	plain := dial(b, server(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/verify"
 )
 
 // A subject is one of those that are compared.
@@ -110,7 +111,7 @@ var key = bytes.Repeat([]byte("k"), 32)
 func serve(b *testing.B, store syncproto.Store) (*syncproto.Handler, *httptest.Server) {
 	b.Helper()
 	h, err := syncproto.New(syncproto.Config{
-		Store: store, Verifier: syncproto.PlainVerifier{}, Development: true,
+		Store: store, Verifier: verify.Plain{}, Development: true,
 		Sessions: &syncproto.SignedSessions{Keys: [][]byte{key}},
 	})
 	if err != nil {

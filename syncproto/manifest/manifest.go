@@ -1,4 +1,4 @@
-package syncproto
+package manifest
 
 import (
 	"context"
@@ -15,16 +15,14 @@ import (
 	"time"
 )
 
-// Manifests is the handler of GET /getmanifest?url=..., to be mounted beside a
-// [Handler] where pages need the manifests of apps from other sites, which a
-// browser would not let them read. It fetches http and https URLs from public
-// addresses, looked at when it connects, after the name was resolved and at
-// each of at most three redirects; it answers 400 for a URL that it doesn't
-// take and 502 if what it fetched is no manifest. It sends no cookies and uses
-// no proxy. Whoever can reach it can make it fetch: put a limit around it.
+// Handler answers GET ?url=... with the manifest that is found there. It fetches
+// http and https URLs from public addresses, looked at when it connects, after
+// the name was resolved and at each of at most three redirects; it answers 400
+// for a URL that it doesn't take and 502 if what it fetched is no manifest. It
+// sends no cookies and uses no proxy. Whoever can reach it can make it fetch: put a limit around it.
 //
-// The zero Manifests is ready to use.
-type Manifests struct {
+// The zero Handler is ready to use, and safe for concurrent use.
+type Handler struct {
 	// Size is how many bytes a manifest may have. Zero means 256 KiB.
 	Size int
 	// Timeout bounds a fetch. Zero means 10 s.
@@ -36,50 +34,49 @@ type Manifests struct {
 }
 
 const (
-	manifestType           = "application/x-web-app-manifest+json"
-	defaultManifestSize    = 256 << 10
-	defaultManifestTimeout = 10 * time.Second
-	manifestRedirects      = 3
+	contentType    = "application/x-web-app-manifest+json"
+	defaultSize    = 256 << 10
+	defaultTimeout = 10 * time.Second
+	maxRedirects   = 3
 )
 
 // ServeHTTP implements http.Handler.
-func (m *Manifests) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
 		http.Error(w, "GET only", http.StatusMethodNotAllowed)
 		return
 	}
 	u, err := url.Parse(r.URL.Query().Get("url"))
-	if err != nil || checkManifestURL(u) != nil {
+	if err != nil || checkURL(u) != nil {
 		http.Error(w, "want url=http(s)://...", http.StatusBadRequest)
 		return
 	}
-	body, err := m.fetch(r.Context(), u)
+	body, err := h.fetch(r.Context(), u)
 	if err != nil { // which may tell of the network behind: not for the client
 		http.Error(w, "the manifest could not be fetched", http.StatusBadGateway)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", manifestType)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body)
 }
 
-func checkManifestURL(u *url.URL) error {
+func checkURL(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-		return fmt.Errorf("syncproto: manifest: url %q: want http(s)://host/path", u.Redacted())
+		return fmt.Errorf("manifest: url %q: want http(s)://host/path", u.Redacted())
 	}
 	return nil
 }
 
-func (m *Manifests) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
-	size, timeout, dial := m.Size, m.Timeout, m.DialContext
+func (h *Handler) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
+	size, timeout, dial := h.Size, h.Timeout, h.DialContext
 	if size <= 0 {
-		size = defaultManifestSize
+		size = defaultSize
 	}
 	if timeout <= 0 {
-		timeout = defaultManifestTimeout
+		timeout = defaultTimeout
 	}
 	if dial == nil {
 		dial = (&net.Dialer{Control: publicOnly}).DialContext
@@ -89,28 +86,28 @@ func (m *Manifests) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
 	client := &http.Client{
 		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, MaxResponseHeaderBytes: 32 << 10},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if len(via) > manifestRedirects {
-				return errors.New("syncproto: manifest: too many redirects")
+			if len(via) > maxRedirects {
+				return errors.New("manifest: too many redirects")
 			}
-			return checkManifestURL(r.URL)
+			return checkURL(r.URL)
 		},
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Accept", manifestType)
+	r.Header.Set("Accept", contentType)
 	res, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || t != manifestType || res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("syncproto: manifest: status %d, type %q", res.StatusCode, t)
+	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || t != contentType || res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("manifest: status %d, type %q", res.StatusCode, t)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, int64(size)+1))
 	if err == nil && len(body) > size {
-		err = fmt.Errorf("syncproto: manifest: more than %d bytes", size)
+		err = fmt.Errorf("manifest: more than %d bytes", size)
 	}
 	return body, err
 }
@@ -123,7 +120,7 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 		return err
 	}
 	if !public(a.Addr()) {
-		return fmt.Errorf("syncproto: manifest: %v is not a public address", a.Addr())
+		return fmt.Errorf("manifest: %v is not a public address", a.Addr())
 	}
 	return nil
 }

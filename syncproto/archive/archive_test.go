@@ -1,4 +1,4 @@
-package syncproto_test
+package archive_test
 
 import (
 	"bytes"
@@ -11,8 +11,12 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/brownout-go/brownout/internal/leak"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/archive"
 )
+
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // filled makes a store in which a user has something of everything.
 func filled(t *testing.T, user string) *syncproto.Memory {
@@ -61,28 +65,28 @@ func TestExportImport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // for the ticks of 1,207 writes
 		from, to := filled(t, "ann@example.com"), new(syncproto.Memory)
 		var b bytes.Buffer
-		if err := syncproto.Export(t.Context(), from, "ann@example.com", &b); err != nil {
+		if err := archive.Export(t.Context(), from, "ann@example.com", &b); err != nil {
 			t.Fatal(err)
 		}
 		export := b.String()
 		if strings.Contains(export, "ann@") {
 			t.Error("the export names the user")
 		}
-		if err := syncproto.Import(t.Context(), to, "ann@other.example.com", strings.NewReader(export)); err != nil {
+		if err := archive.Import(t.Context(), to, "ann@other.example.com", strings.NewReader(export)); err != nil {
 			t.Fatal(err)
 		}
 		was, is := contents(t, from, "ann@example.com"), contents(t, to, "ann@other.example.com")
 		if len(was) < 1100 || !reflect.DeepEqual(was, is) {
 			t.Errorf("%d lines went out and %d came in, or others", len(was), len(is))
 		}
-		if err := syncproto.Import(t.Context(), to, "ann@other.example.com", strings.NewReader(export)); err == nil {
+		if err := archive.Import(t.Context(), to, "ann@other.example.com", strings.NewReader(export)); err == nil {
 			t.Error("imported over what was there")
 		}
 		// What is cut anywhere is never taken for a whole one.
 		lines := strings.SplitAfter(export, "\n")
 		for _, keep := range []int{0, 1, 2, 700, len(lines) - 2} {
-			err := syncproto.Import(t.Context(), new(syncproto.Memory), "x", strings.NewReader(strings.Join(lines[:keep], "")))
-			if !errors.Is(err, syncproto.ErrExport) || !errors.Is(err, io.EOF) {
+			err := archive.Import(t.Context(), new(syncproto.Memory), "x", strings.NewReader(strings.Join(lines[:keep], "")))
+			if !errors.Is(err, archive.ErrInvalid) || !errors.Is(err, io.EOF) {
 				t.Errorf("the first %d lines: %v", keep, err)
 			}
 		}
@@ -101,6 +105,7 @@ func TestImportBad(t *testing.T) {
 		"record alone":       format + `{"time":1.00,"origin":"a","doc":"{}"}` + end,
 		"no origin":          format + coll + `{"time":1.00,"doc":"{}"}` + end,
 		"doc no JSON":        format + coll + `{"time":1.00,"origin":"a","doc":"{"}` + end,
+		"doc no object":      format + coll + `{"time":1.00,"origin":"a","doc":"7"}` + end,
 		"time after last":    format + coll + `{"time":2.01,"origin":"a","doc":"{}"}` + end,
 		"time of zero":       format + coll + `{"time":0.00,"origin":"a","doc":"{}"}` + end,
 		"out of order":       format + coll + `{"time":1.50,"origin":"a","doc":"{}"}{"time":1.00,"origin":"b","doc":"{}"}` + end,
@@ -108,8 +113,8 @@ func TestImportBad(t *testing.T) {
 		"impossible name":    format + `{"collection":"a\u0000","last":2.00}` + end,
 		"collection, no end": format + coll,
 	} {
-		if err := syncproto.Import(t.Context(), new(syncproto.Memory), "ann", strings.NewReader(text)); !errors.Is(err, syncproto.ErrExport) {
-			t.Errorf("%s: %v, want ErrExport", name, err)
+		if err := archive.Import(t.Context(), new(syncproto.Memory), "ann", strings.NewReader(text)); !errors.Is(err, archive.ErrInvalid) {
+			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
 	}
 }

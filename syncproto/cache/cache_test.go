@@ -1,4 +1,4 @@
-package syncproto_test
+package cache_test
 
 import (
 	"context"
@@ -10,25 +10,29 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/brownout-go/brownout/internal/leak"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/cache"
 	"github.com/brownout-go/brownout/syncproto/storetest"
 )
 
-func cachedStore(t *testing.T, s syncproto.Store, c syncproto.CacheConfig) syncproto.Store {
+func TestMain(m *testing.M) { leak.Main(m) }
+
+func open(t *testing.T, s syncproto.Store, c cache.Config) syncproto.Store {
 	t.Helper()
-	s, err := syncproto.Cached(s, c)
+	s, err := cache.New(s, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func TestCachedContract(t *testing.T) {
-	open := func(t *testing.T) syncproto.Store {
-		return cachedStore(t, new(syncproto.Memory), syncproto.CacheConfig{})
+func TestContract(t *testing.T) {
+	cached := func(t *testing.T) syncproto.Store {
+		return open(t, new(syncproto.Memory), cache.Config{})
 	}
-	storetest.Run(t, open)
-	storetest.Histories(t, 2, 1, func(t *testing.T) []syncproto.Store { return []syncproto.Store{open(t)} })
+	storetest.Run(t, cached)
+	storetest.Histories(t, 2, 1, func(t *testing.T) []syncproto.Store { return []syncproto.Store{cached(t)} })
 }
 
 // asked counts how often the state is asked for.
@@ -58,27 +62,27 @@ func put(t *testing.T, s syncproto.Store) syncproto.Time {
 	return res.Time
 }
 
-func TestIdlePollAsksNothing(t *testing.T) {
+func TestRepeatedStateAsksNothing(t *testing.T) {
 	below := &asked{Memory: new(syncproto.Memory)}
-	d := newSite(t, syncproto.Config{Store: cachedStore(t, below, syncproto.CacheConfig{})}).device("ann@example.com")
-	until := d.push(`[{"origin":"a"}]`)
-	d.pull(0)
-	before := below.n.Load()
-	for range 10 {
-		d.pull(until)
-	}
-	if n := below.n.Load() - before; n != 0 {
-		t.Errorf("10 idle polls asked the store %d times", n)
-	}
-	if next := d.push(`[{"origin":"b"}]`); len(d.pull(until).Applications) != 1 || next <= until {
-		t.Errorf("after a push the cache still says that there is nothing new")
+	s := open(t, below, cache.Config{})
+	for range 3 {
+		last := put(t, s)
+		before := below.n.Load()
+		for range 10 {
+			if st, err := s.State(t.Context(), annsApps); st.Last != last || err != nil {
+				t.Fatalf("%+v, %v; want the write at %v", st, err, last)
+			}
+		}
+		if n := below.n.Load() - before; n != 1 {
+			t.Errorf("10 looks asked the store %d times, want once after each write", n)
+		}
 	}
 }
 
 // A state that was read before a write, and comes back after it, is not kept.
-func TestCacheAndWriteCross(t *testing.T) {
+func TestStateAndWriteCross(t *testing.T) {
 	below := &asked{Memory: new(syncproto.Memory)}
-	s := cachedStore(t, below, syncproto.CacheConfig{})
+	s := open(t, below, cache.Config{})
 	var written syncproto.Time
 	below.while = func() {
 		below.while = nil
@@ -92,10 +96,10 @@ func TestCacheAndWriteCross(t *testing.T) {
 	}
 }
 
-func TestCacheTTL(t *testing.T) {
+func TestTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		below := &asked{Memory: new(syncproto.Memory)}
-		s := cachedStore(t, below, syncproto.CacheConfig{TTL: time.Second})
+		s := open(t, below, cache.Config{TTL: time.Second})
 		s.State(t.Context(), annsApps)
 		written := put(t, below) // by another server
 		if st, _ := s.State(t.Context(), annsApps); st.Last != 0 {
@@ -108,9 +112,9 @@ func TestCacheTTL(t *testing.T) {
 	})
 }
 
-func TestCacheIsBounded(t *testing.T) {
+func TestSize(t *testing.T) {
 	below := &asked{Memory: new(syncproto.Memory)}
-	s := cachedStore(t, below, syncproto.CacheConfig{Size: 10})
+	s := open(t, below, cache.Config{Size: 10})
 	for i := range 100 {
 		s.State(t.Context(), syncproto.Key{User: fmt.Sprint(i), Collection: "apps"})
 		s.State(t.Context(), annsApps)
@@ -124,10 +128,24 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-func TestCacheKeepsNoFailure(t *testing.T) {
-	below := &brokenStore{Store: new(syncproto.Memory), err: errors.New("down")}
-	s := cachedStore(t, below, syncproto.CacheConfig{})
-	if _, err := s.State(t.Context(), annsApps); !errors.Is(err, below.err) {
+// flaky fails as told, and is no directory.
+type flaky struct {
+	syncproto.Store
+	err error
+}
+
+func (f *flaky) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
+	if f.err != nil {
+		return syncproto.State{}, f.err
+	}
+	return f.Store.State(ctx, key)
+}
+
+func TestKeepsNoFailure(t *testing.T) {
+	down := errors.New("down")
+	below := &flaky{Store: new(syncproto.Memory), err: down}
+	s := open(t, below, cache.Config{})
+	if _, err := s.State(t.Context(), annsApps); !errors.Is(err, down) {
 		t.Errorf("%v", err)
 	}
 	below.err = nil
@@ -136,5 +154,16 @@ func TestCacheKeepsNoFailure(t *testing.T) {
 	}
 	if _, ok := s.(syncproto.Directory); ok {
 		t.Errorf("a directory over a store that is none")
+	}
+}
+
+func TestBadConfig(t *testing.T) {
+	if _, err := cache.New(nil, cache.Config{}); err == nil {
+		t.Error("a cache over nothing")
+	}
+	for _, c := range []cache.Config{{TTL: -1}, {Size: -1}} {
+		if _, err := cache.New(new(syncproto.Memory), c); err == nil {
+			t.Errorf("%+v is accepted", c)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package syncproto
+package manifest
 
 import (
 	"context"
@@ -14,9 +14,12 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn/memnet"
+	"github.com/brownout-go/brownout/internal/leak"
 )
 
-func getManifest(m *Manifests, target string) *httptest.ResponseRecorder {
+func TestMain(m *testing.M) { leak.Main(m) }
+
+func get(m *Handler, target string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	m.ServeHTTP(w, httptest.NewRequest("GET", "/getmanifest?url="+url.QueryEscape(target), nil))
 	return w
@@ -39,11 +42,11 @@ func TestPublic(t *testing.T) {
 }
 
 // The handler is asked for a real server on loopback, by all of its names.
-func TestManifestsOfLoopback(t *testing.T) {
+func TestLoopback(t *testing.T) {
 	asked := false
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked = true
-		w.Header().Set("Content-Type", manifestType)
+		w.Header().Set("Content-Type", contentType)
 	}))
 	defer srv.Close()
 	_, port, err := net.SplitHostPort(srv.Listener.Addr().String())
@@ -51,26 +54,26 @@ func TestManifestsOfLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "0", "127.1", "2130706433"} {
-		if w := getManifest(new(Manifests), "http://"+host+":"+port+"/"); w.Code != http.StatusBadGateway || asked {
+		if w := get(new(Handler), "http://"+host+":"+port+"/"); w.Code != http.StatusBadGateway || asked {
 			t.Errorf("%s: %d, asked %t", host, w.Code, asked)
 		}
 	}
 }
 
-func TestManifestsBadURL(t *testing.T) {
+func TestBadURL(t *testing.T) {
 	for _, target := range []string{"", "file:///etc/passwd", "ftp://example.com/", "//example.com/", "http://", "http:///x", "gopher://x", "http://user:pw@example.com/", "http://[::1", "x"} {
-		if w := getManifest(new(Manifests), target); w.Code != http.StatusBadRequest {
+		if w := get(new(Handler), target); w.Code != http.StatusBadRequest {
 			t.Errorf("%q: %d, want 400", target, w.Code)
 		}
 	}
 	w := httptest.NewRecorder()
-	new(Manifests).ServeHTTP(w, httptest.NewRequest("POST", "/getmanifest", nil))
+	new(Handler).ServeHTTP(w, httptest.NewRequest("POST", "/getmanifest", nil))
 	if w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)
 	}
 }
 
-func TestManifests(t *testing.T) {
+func TestHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := new(memnet.Network)
 		defer network.Close()
@@ -80,16 +83,16 @@ func TestManifests(t *testing.T) {
 		}
 		mux := http.NewServeMux()
 		srv := &http.Server{Handler: mux}
-		serve := func(path, contentType, body string) {
+		serve := func(path, mime, body string) {
 			mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", contentType)
+				w.Header().Set("Content-Type", mime)
 				io.WriteString(w, body)
 			})
 		}
-		serve("/good", manifestType+"; charset=utf-8", `{"name":"Chess"}`)
+		serve("/good", contentType+"; charset=utf-8", `{"name":"Chess"}`)
 		serve("/html", "text/html", `{"name":"Chess"}`)
-		serve("/large", manifestType, strings.Repeat("x", 101))
-		serve("/limit", manifestType, strings.Repeat("x", 100))
+		serve("/large", contentType, strings.Repeat("x", 101))
+		serve("/limit", contentType, strings.Repeat("x", 100))
 		mux.HandleFunc("/missing", http.NotFound)
 		mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		mux.Handle("/moved", http.RedirectHandler("/good", http.StatusFound))
@@ -105,7 +108,7 @@ func TestManifests(t *testing.T) {
 			<-done
 		}()
 
-		m := &Manifests{Size: 100, DialContext: func(ctx context.Context, n, addr string) (net.Conn, error) {
+		m := &Handler{Size: 100, DialContext: func(ctx context.Context, n, addr string) (net.Conn, error) {
 			return network.DialContext(ctx, n, addr)
 		}}
 		for path, want := range map[string]int{
@@ -113,15 +116,15 @@ func TestManifests(t *testing.T) {
 			"/html": 502, "/large": 502, "/missing": 502, "/file": 502, "/round": 502, "/slow": 502,
 		} {
 			begin := time.Now()
-			w := getManifest(m, "http://apps.example.com"+path)
-			if w.Code != want || time.Since(begin) > defaultManifestTimeout {
+			w := get(m, "http://apps.example.com"+path)
+			if w.Code != want || time.Since(begin) > defaultTimeout {
 				t.Errorf("%s: %d after %v, want %d", path, w.Code, time.Since(begin), want)
 			}
-			if want == 200 && w.Header().Get("Content-Type") != manifestType {
+			if want == 200 && w.Header().Get("Content-Type") != contentType {
 				t.Errorf("%s: type %q", path, w.Header().Get("Content-Type"))
 			}
 		}
-		if w := getManifest(m, "http://apps.example.com/good"); w.Body.String() != `{"name":"Chess"}` {
+		if w := get(m, "http://apps.example.com/good"); w.Body.String() != `{"name":"Chess"}` {
 			t.Errorf("%s", w.Body)
 		}
 		synctest.Wait()
