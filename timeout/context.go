@@ -10,7 +10,9 @@ import (
 // the handler finds the response it belongs to through any number of wrapped writers.
 //
 // The context that ends by itself, a timer and an entry at its parent, is made when it is
-// first asked for: a handler that answers from memory never asks.
+// first asked for: a handler that answers from memory never asks. Only package context
+// can make one that its children hear from without a goroutine each, so it has a timer of
+// its own beside the gate's.
 type requestContext struct {
 	gate  *gate
 	soft  time.Time
@@ -23,6 +25,14 @@ type requestContext struct {
 }
 
 type gateKey struct{}
+
+// within is any context of package context that can be cancelled. It knows no values but
+// itself, by the key with which that package finds such contexts.
+var within = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // made returns the context that ends, and makes it if need be.
 func (c *requestContext) made() context.Context {
@@ -80,13 +90,18 @@ func (c *requestContext) Err() error {
 	return c.ctx.Err()
 }
 
-// Value asks the context that ends for all but the gate: package context finds the
-// cause and what to cancel with it by keys of its own.
+// Value asks the context that ends for what package context keeps there: the cause, and
+// what to cancel with it. All else is the parent's, so that the middleware that looks for
+// a trace in every request costs no timer.
 func (c *requestContext) Value(key any) any {
-	if key == (gateKey{}) {
+	switch {
+	case key == gateKey{}:
 		return c.gate
+	case within.Value(key) != nil:
+		return c.made().Value(key)
+	default:
+		return c.gate.r.Context().Value(key)
 	}
-	return c.made().Value(key)
 }
 
 // A streamContext is a context whose deadline can be moved, which those of package

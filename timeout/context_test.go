@@ -62,6 +62,26 @@ func TestContextAskedLate(t *testing.T) {
 	}
 }
 
+// To look for a value does not make the context that ends.
+func TestContextValueCostsNothing(t *testing.T) {
+	l := limiter(t, timeout.Config{})
+	outer := context.WithValue(t.Context(), "key", "value") //lint:ignore SA1029 no key to export
+	allocs := func(f func(context.Context)) float64 {
+		return testing.AllocsPerRun(100, func() { serve(l, outer, f) })
+	}
+	none := allocs(func(context.Context) {})
+	if n := allocs(func(ctx context.Context) {
+		if ctx.Value("key") != "value" || ctx.Value("trace") != nil {
+			t.Error("wrong value")
+		}
+	}); n != none {
+		t.Errorf("%v allocations where a handler that asks for nothing makes %v", n, none)
+	}
+	if n := allocs(func(ctx context.Context) { ctx.Done() }); n <= none {
+		t.Errorf("%v allocations for a context that ends, %v for none", n, none)
+	}
+}
+
 func TestContextAfterReturn(t *testing.T) {
 	l := limiter(t, timeout.Config{})
 	var kept context.Context

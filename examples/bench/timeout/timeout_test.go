@@ -87,23 +87,45 @@ func BenchmarkRatio(b *testing.B) {
 		payload := make([]byte, size)
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(payload) })
 		for _, s := range subjects[1:] {
-			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, s.name), func(b *testing.B) {
-				urls := [2]string{"http://" + serve(b, h), "http://" + serve(b, s.wrap(h))}
-				transport := &http.Transport{DisableCompression: true}
-				defer transport.CloseIdleConnections()
-				var took [2][]time.Duration
-				for i := 0; b.Loop(); i++ {
-					for j := range 2 {
-						which := (i + j) % 2
-						start := time.Now()
-						fetch(b, transport, urls[which], size)
-						took[which] = append(took[which], time.Since(start))
-					}
-				}
-				b.ReportMetric(float64(median(took[1]))/float64(median(took[0])), "x-bare")
-			})
+			b.Run(fmt.Sprintf("%dKiB/%s", size>>10, s.name), func(b *testing.B) { ratio(b, h, s.wrap, size) })
 		}
 	}
+}
+
+// BenchmarkContext is BenchmarkRatio for handlers that use the context of their request:
+// one that looks for a value, as those who trace do, and one that watches for its end.
+func BenchmarkContext(b *testing.B) {
+	payload := make([]byte, 1<<10)
+	for name, use := range map[string]func(context.Context){
+		"value": func(ctx context.Context) { ctx.Value(traceKey{}) },
+		"done":  func(ctx context.Context) { ctx.Done() },
+	} {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			use(r.Context())
+			w.Write(payload)
+		})
+		for _, s := range subjects[1:] {
+			b.Run(name+"/"+s.name, func(b *testing.B) { ratio(b, h, s.wrap, 1<<10) })
+		}
+	}
+}
+
+type traceKey struct{}
+
+func ratio(b *testing.B, h http.Handler, wrap func(http.Handler) http.Handler, size int64) {
+	urls := [2]string{"http://" + serve(b, h), "http://" + serve(b, wrap(h))}
+	transport := &http.Transport{DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	var took [2][]time.Duration
+	for i := 0; b.Loop(); i++ {
+		for j := range 2 {
+			which := (i + j) % 2
+			start := time.Now()
+			fetch(b, transport, urls[which], size)
+			took[which] = append(took[which], time.Since(start))
+		}
+	}
+	b.ReportMetric(float64(median(took[1]))/float64(median(took[0])), "x-bare")
 }
 
 func median(d []time.Duration) time.Duration {
