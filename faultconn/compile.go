@@ -5,30 +5,36 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // compiled is a plan in force. It is immutable but for the counters of its
-// rules, and is replaced as a whole.
+// rules, and is replaced as a whole. Rules may go on in the next one.
 type compiled struct {
 	plan     Plan
-	seed     uint64
-	start    time.Time
 	rules    []*rule
 	handover *handover          // to the plan that takes over
 	log      map[logKey][]Event // of a replay; else nil
 }
 
-// rule is a Rule with what all connections share.
+// rule is a Rule for as long as it is in force.
 type rule struct {
 	Rule
 	name   string
-	id     uint64 // of the name; part of the seed of its draws
+	seed   uint64    // of the plan
+	id     uint64    // of the name; part of the seed of its draws
+	start  time.Time // from which it counts time
 	shares []Share
 	total  float64 // of the percentages
 	peer   netip.Prefix
 	text   pattern
+	over   *atomic.Bool // it is no longer in force
+	*tally
+}
 
+// tally is what a rule counts over all connections.
+type tally struct {
 	mu     sync.Mutex
 	seen   int // units of its scope that could have been struck
 	struck int
@@ -38,7 +44,8 @@ type rule struct {
 
 func compile(p Plan) *compiled {
 	p = p.clone()
-	c := &compiled{plan: p, seed: p.Seed, start: time.Now(), handover: new(handover)}
+	c := &compiled{plan: p, handover: new(handover)}
+	now := time.Now()
 	for i, r := range p.Rules {
 		if r.Off {
 			continue
@@ -46,7 +53,7 @@ func compile(p Plan) *compiled {
 		if r.Scope == "" {
 			r.Scope = PerExchange
 		}
-		cr := &rule{Rule: r, name: r.name(i), shares: r.shares()}
+		cr := &rule{Rule: r, name: r.name(i), seed: p.Seed, start: now, shares: r.shares(), over: new(atomic.Bool), tally: new(tally)}
 		cr.id = hash(cr.name)
 		cr.text = newPattern(r.When.Pattern)
 		for _, s := range cr.shares {
@@ -60,12 +67,36 @@ func compile(p Plan) *compiled {
 	return c
 }
 
+// inherit lets the rules of the plan before go on that are in this one too.
+func (c *compiled) inherit(before *compiled) {
+	for i, r := range c.rules {
+		at := slices.IndexFunc(before.rules, func(old *rule) bool { return old.name == r.name })
+		if at < 0 || !before.rules[at].same(r) {
+			continue
+		}
+		c.rules[i] = before.rules[at]
+		// Faults that keep what they have seen have to stay the same values.
+		c.plan.Rules[i].Fault, c.plan.Rules[i].Mix = before.plan.Rules[at].Fault, before.plan.Rules[at].Mix
+	}
+}
+
+// again is the plan, put in force once more: its rules count on.
+func (c *compiled) again() *compiled {
+	next := &compiled{plan: c.plan, handover: new(handover), log: c.log}
+	for _, r := range c.rules {
+		r := *r
+		r.over = new(atomic.Bool)
+		next.rules = append(next.rules, &r)
+	}
+	return next
+}
+
 // count numbers the units of the rule's scope, from 0.
-func (r *rule) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen++
-	return r.seen - 1
+func (t *tally) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seen++
+	return t.seen - 1
 }
 
 func hash(s string) uint64 {
@@ -146,15 +177,15 @@ func (r *rule) claim(first bool) bool {
 }
 
 // leave takes a connection off that was struck.
-func (r *rule) leave() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.conns--
+func (t *tally) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.conns--
 }
 
 // hits is how many units the rule has struck.
-func (r *rule) hits() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.struck
+func (t *tally) hits() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.struck
 }

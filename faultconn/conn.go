@@ -71,25 +71,22 @@ func (c *conn) adopt() *view {
 	c.adopts.Lock()
 	defer c.adopts.Unlock()
 	p, v := c.inj.plan.Load(), c.current.Load()
-	if v != nil && v.compiled == p {
-		return v
-	}
-	if v != nil {
-		v.stop()
-	}
 	if p == nil || c.state.Load()&closed != 0 {
+		v.stop()
 		c.current.Store(nil)
 		return nil
 	}
-	v = newView(p, c.id)
-	c.current.Store(v)
+	if v == nil || v.compiled != p {
+		v = newView(p, c.id, v)
+		c.current.Store(v)
+	}
 	v.clocks(c.strike)
 	return v
 }
 
 // strike is a rule's moment: what it does needs no traffic.
 func (c *conn) strike(v *view, s *stake) {
-	if c.current.Load() != v || c.state.Load()&(closed|wasReset|wasEnded) != 0 {
+	if c.state.Load()&(closed|wasReset|wasEnded) != 0 {
 		return
 	}
 	d := v.decideClock(s)
@@ -187,17 +184,15 @@ func (c *conn) Close() error {
 		return c.fail("close", net.ErrClosed)
 	}
 	v := c.view()
-	var e Effect
+	var h hold
 	if v != nil && before&(wasReset|wasEnded) == 0 {
 		v.call(OpClose)
 		d := v.decide(OpClose, nil)
 		c.inj.emit(d.events)
-		e = d.effect
+		h = d.hold()
 	}
 	c.adopts.Lock()
-	if old := c.current.Swap(nil); old != nil {
-		old.stop()
-	}
+	c.current.Swap(nil).stop()
 	c.adopts.Unlock()
 	c.finish()
 	defer c.inj.forget(c)
@@ -215,21 +210,23 @@ func (c *conn) Close() error {
 	if v == nil {
 		return c.inner.Close()
 	}
-	return c.closeUnder(v, e)
+	return c.closeUnder(h)
 }
 
 // closeUnder closes as the rules will have it.
-func (c *conn) closeUnder(v *view, e Effect) error {
-	if e.Delay > 0 {
+func (c *conn) closeUnder(h hold) error {
+	h.effect.Hang = false // Close never waits for another plan
+	if h.waits() {
 		// Reads and writes end now, the wrapped connection later.
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
 		var g gate
-		g.wait(time.Now().Add(e.Delay), nil, v.handover)
+		g.wait(c.inj, &h, nil)
 	}
+	e := h.effect
 	switch {
 	case e.Discard:
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
-		if c.inj.lose(c.inner, v.compiled) {
+		if c.inj.lose(c.inner, h.by) {
 			return nil
 		}
 	case e.Reset:

@@ -7,16 +7,21 @@ import "time"
 type verdict struct {
 	n      int
 	effect Effect
-	rate   *schedule // for effect.Rate
+	delays []delay // whose sum is effect.Delay
+	rate   *schedule
+	rated  *rule // whose effect.Rate is
+	by     *rule // who ends or changes the operation
 	events []Event
 }
 
 // decide asks the rules about an operation at the current place of its
 // direction. Only one goroutine at a time asks for each direction.
 func (v *view) decide(k OpKind, data []byte) verdict {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.begin(k)
+	v.id.mu.Lock()
+	defer v.id.mu.Unlock()
+	for _, c := range v.courses {
+		c.begin(k, v.id.server)
+	}
 	now := time.Now()
 
 	// First find how far no rule begins or ends, then ask about that stretch:
@@ -46,14 +51,17 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		if e.nothing() {
 			continue
 		}
-		d.effect.Delay += e.Delay
+		if e.Delay > 0 {
+			d.effect.Delay += e.Delay
+			d.delays = append(d.delays, delay{s.rule, e.Delay})
+		}
 		d.effect.Copies += e.Copies
 		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
-			d.effect.Rate, d.rate = e.Rate, s.schedule(e, direction(k))
+			d.effect.Rate, d.rate, d.rated = e.Rate, s.schedule(e, direction(k)), s.rule
 		}
 		if e.Replace || e.ends() {
 			was := d.effect
-			d.effect = e
+			d.effect, d.by = e, s.rule
 			d.effect.Delay, d.effect.Rate, d.effect.Copies = was.Delay, was.Rate, was.Copies
 			return d // what another rule would do to it could not be told apart
 		}
@@ -66,10 +74,10 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 
 // decideClock asks one rule, whose moment has come.
 func (v *view) decideClock(s *stake) verdict {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.id.mu.Lock()
+	defer v.id.mu.Unlock()
 	now := time.Now()
-	if !s.elapsed(v, now) {
+	if s.stopped || !s.elapsed(v, now) {
 		return verdict{}
 	}
 	e, event := v.ask(s, OpClock, nil, now)
@@ -85,9 +93,9 @@ func (v *view) decideClock(s *stake) verdict {
 func (s *stake) reach(v *view, k OpKind, data []byte) (bool, int) {
 	n := len(data)
 	if v.log != nil {
-		return s.replayed(v, k, n)
+		return s.replayed(k, n)
 	}
-	if !s.search.found(s.text, v.exchange) {
+	if !s.search.found(s.text, s.exchange) {
 		if k.data() {
 			n = s.search.ahead(s.text, direction(k), data)
 		}
@@ -95,11 +103,11 @@ func (s *stake) reach(v *view, k OpKind, data []byte) (bool, int) {
 	}
 	if !k.data() {
 		// What carries no bytes is at a place all the same: a FIN at byte 1000.
-		off := v.offset[direction(k)]
+		off := s.offset[direction(k)]
 		return s.Scope != PerByte && off >= s.When.From && (s.When.Until == 0 || off < s.When.Until), n
 	}
 	dir := direction(k)
-	off := v.offset[dir]
+	off := s.offset[dir]
 	if off < s.When.From {
 		return false, within(n, s.When.From-off)
 	}
@@ -128,10 +136,10 @@ func within(n int, limit int64) int { return int(min(int64(n), limit)) }
 // ask draws for the unit if that has not been done and asks the fault chosen.
 // The event is not nil when the rule fires for the first time in the unit.
 func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Event) {
-	u := s.unit(v, k)
+	u := s.unit(k)
 	dir := direction(k)
 	if v.log != nil && !u.fired {
-		s.recall(v, u, k)
+		s.recall(u, k)
 	}
 	if !u.drawn {
 		u.drawn = true
@@ -167,9 +175,9 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	u.fired = true
 	s.connHits++
 	return e, &Event{
-		Time: now, Seed: v.seed, Rule: s.name, Kind: fault.Kind(),
+		Time: now, Seed: s.seed, Rule: s.name, Kind: fault.Kind(),
 		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer,
-		Op: k, Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, Delay: e.Delay,
+		Op: k, Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, Delay: e.Delay,
 	}
 }
 
@@ -201,7 +209,7 @@ func (s *stake) number() int {
 // words seed a draw: whatever it may depend on, and nothing else. The kind is
 // "" where all kinds of operation share a draw.
 func (v *view) words(s *stake, purpose uint64, k OpKind, unit, offset int64) [8]uint64 {
-	return [8]uint64{v.seed, s.id, v.id.hash, uint64(v.id.number), purpose, hash(string(k)), uint64(unit), uint64(offset)}
+	return [8]uint64{s.seed, s.id, v.id.hash, uint64(v.id.number), purpose, hash(string(k)), uint64(unit), uint64(offset)}
 }
 
 func (v *view) draw(s *stake, u *unit, k OpKind) float64 {
@@ -220,8 +228,8 @@ func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
 	_, chosen := s.asks(k)
 	return Op{
 		Kind: k, Point: v.id.point, Conn: v.id.number, Addr: v.id.peer, Server: v.id.server,
-		Offset: v.offset[dir], Exchange: v.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
-		Elapsed: now.Sub(v.start), Data: data, Packet: v.packet,
-		Rand: s.source.at(v.words(s, forInject, k, 0, v.offset[dir])),
+		Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
+		Elapsed: now.Sub(s.since), Data: data, Packet: v.packet,
+		Rand: s.source.at(v.words(s, forInject, k, 0, s.offset[dir])),
 	}
 }

@@ -3,7 +3,6 @@ package faultconn
 import (
 	"context"
 	"net"
-	"time"
 )
 
 // Dialer wraps a dial function; nil is that of a zero [net.Dialer]. The result
@@ -21,50 +20,35 @@ func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, 
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		id := p.identity(addr, false)
 		var v *view
-		var e Effect
+		var h hold
 		if plan := i.plan.Load(); plan != nil {
-			v = newView(plan, id)
+			v = newView(plan, id, nil)
 			d := v.decide(OpDial, nil)
 			i.emit(d.events)
-			e = d.effect
-			if err := holdDial(ctx, v, e); err != nil {
+			h = d.hold()
+			if err := i.holdDial(ctx, &h); err != nil {
 				v.stop()
 				return nil, dialError(network, addr, err)
 			}
 		}
 		inner, err := dial(ctx, network, addr)
 		if err != nil {
-			if v != nil {
-				v.stop()
-			}
+			v.stop()
 			return nil, err
 		}
 		c := i.wrap(inner, id, v)
-		if e.Reset || e.Close {
-			unwrap(c).breaks(e)
-		}
+		unwrap(c).breaks(h.effect)
 		return c, nil
 	}
 }
 
 // holdDial performs what comes before the dial: a wait, a failure.
-func holdDial(ctx context.Context, v *view, e Effect) error {
-	if e.Delay > 0 || e.Hang {
-		var fire <-chan time.Time
-		if !e.Hang {
-			t := time.NewTimer(e.Delay)
-			defer t.Stop()
-			fire = t.C
-		}
-		changed := v.handover.watch()
-		defer v.handover.unwatch(changed)
-		select {
-		case <-fire:
-		case <-changed:
-			return nil
-		case <-ctx.Done():
+func (i *Injector) holdDial(ctx context.Context, h *hold) error {
+	if h.waits() {
+		var g gate
+		if g.wait(i, h, ctx.Done()) == ended {
 			return interrupted(ctx)
 		}
 	}
-	return e.Err
+	return h.effect.Err
 }

@@ -51,8 +51,8 @@
 // plan in force when its data come. Outgoing data are decided upon in Write.
 // Byte offsets are exact: a rule that begins at byte 1000 lets 1000 bytes pass
 // and then strikes, however the caller's buffers are cut. Offsets, exchanges
-// and counters start at zero for each plan, on open connections at the place
-// where the plan found them.
+// and counters start at zero when a rule comes into force, on open connections
+// at the place where it found them.
 //
 // Offsets count in each direction of each connection by itself, and over all its
 // exchanges: byte 0 of the second reply is at the length of the first, and a
@@ -61,7 +61,9 @@
 //
 // [Injector.SetPlan] never waits for traffic. What the old plan was holding
 // back (delays, hangs) goes on at once under the new one; connections it has
-// broken stay broken.
+// broken stay broken. All rules begin anew. With [Injector.Update], those that
+// are in both plans go on instead, with their counts, offsets and clocks, and
+// with what they hold.
 //
 // # What stays true
 //
@@ -106,12 +108,13 @@
 // # Concurrency and time
 //
 // All methods may be called from any goroutine. There are no background
-// goroutines; timers are stopped by Close and by the next plan. Waits are on
+// goroutines; timers are stopped by Close and when their rule goes. Waits are on
 // channels and timers of package time, so a fault of twenty seconds costs a
 // test under testing/synctest no time.
 //
 // In a bubble of testing/synctest, set the plan inside: When then counts from
-// there. A plan that was set outside counts from when it finds each connection.
+// there. A rule that came into force outside counts from when it finds each
+// connection.
 // An injector can serve several bubbles one after the other, if what it has
 // wrapped in one is closed before that ends; set the plan anew in each, or
 // counts and shared rates go on from the one before.

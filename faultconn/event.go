@@ -17,7 +17,9 @@ type Event struct {
 	Conn  int // number of the connection within its point, from 1
 	Op    OpKind
 	// Offset is the place in the stream of this direction, counted from where
-	// the plan found the connection; Exchange the number of the exchange.
+	// the rule found the connection; Exchange the number of the exchange,
+	// likewise. For a rule that came with [Injector.Update] that is later than
+	// for the others.
 	Offset   int64
 	Exchange int
 	Hit      int           // how often the rule had struck before

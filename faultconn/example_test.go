@@ -99,6 +99,42 @@ func Example_mix() {
 	// bad day: abort on db 1, read at byte 7 of exchange 8 (seed 1)
 }
 
+// Another fault joins those in force. The connection is cut after ten bytes all
+// the same: SetPlan would have begun to count anew.
+func ExampleInjector_Update() {
+	inj := faultconn.Injector{OnEvent: func(e faultconn.Event) { fmt.Println(e) }}
+	plan := faultconn.Plan{Rules: []faultconn.Rule{{
+		Name:   "cut short",
+		Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}},
+		When:   faultconn.When{From: 10},
+		Fault:  fault.Close{},
+	}}}
+	if err := inj.SetPlan(plan); err != nil {
+		panic(err)
+	}
+	a, server := net.Pipe()
+	defer server.Close()
+	go io.WriteString(server, "VALUE key 0 5\r\nhello\r\nEND\r\n")
+	conn := inj.Conn("memcached", a)
+	defer conn.Close()
+
+	b := make([]byte, 6)
+	io.ReadFull(conn, b)
+	fmt.Printf("%q\n", b)
+
+	plan.Rules = append(plan.Rules, faultconn.Rule{Name: "slow", Fault: fault.Delay{For: time.Millisecond}})
+	if err := inj.Update(plan); err != nil {
+		panic(err)
+	}
+	rest, err := io.ReadAll(conn)
+	fmt.Printf("%q, %v\n", rest, err)
+	// Output:
+	// "VALUE "
+	// slow: delay on memcached 1, read at byte 0 of exchange 1, 1ms (seed 0)
+	// cut short: close on memcached 1, read at byte 10 of exchange 1 (seed 0)
+	// "key ", <nil>
+}
+
 // A plan file is read against a catalogue. Mistakes are told, not ignored.
 func ExampleCatalogue_Parse() {
 	plan, err := fault.Catalogue().Parse([]byte(`{"seed": 7, "rules": [{

@@ -51,9 +51,10 @@ type Op struct {
 	// come in and its replies go out.
 	Server bool
 	// Offset counts the bytes that passed in this direction before this
-	// operation, since the plan found the connection.
+	// operation, since the rule found the connection.
 	Offset int64
-	// Exchange is the number of the exchange, from 1; 0 before the first.
+	// Exchange is the number of the exchange, from 1, counted likewise; 0
+	// before the first.
 	Exchange int
 	// Hit counts how many times the rule has fired before. With When.PerConn,
 	// on this connection.
@@ -64,7 +65,7 @@ type Op struct {
 	// Chosen says that the rule's Select.Ops names this kind. Faults that act
 	// on some kinds by default (a delay on reads) act on others when chosen.
 	Chosen bool
-	// Elapsed is the time since the plan was set, never negative.
+	// Elapsed is the time since the rule came into force, never negative.
 	Elapsed time.Duration
 	// Data are the bytes that have arrived or are to be written, up to the next
 	// place where a rule begins or ends. Inject must not change or keep them.
@@ -103,7 +104,8 @@ type Effect struct {
 	// connections under the rule share the rate, in both directions.
 	Rate   int64
 	Shared bool
-	// Hang holds the operation until its deadline, Close, or the next plan.
+	// Hang holds the operation until its deadline, Close, or a plan without the
+	// rule.
 	Hang bool
 
 	// Hit makes the operation a hit, with an Event, though nothing else may be
@@ -127,7 +129,7 @@ type Effect struct {
 	// Discard loses the data: a Read goes on waiting, a Write reports success
 	// and sends nothing, a CloseWrite or Close is not seen by the peer, an
 	// accepted connection is not returned by Accept. What is closed or accepted
-	// so is kept open until the next plan.
+	// so is kept open until there is a plan without the rule.
 	Discard bool
 
 	// Err fails the operation. A syscall.Errno comes out as a system call

@@ -43,37 +43,36 @@ func (g *gate) watch() (deadline time.Time, moved <-chan struct{}) {
 type outcome int
 
 const (
-	due       outcome = iota // its time has come
-	expired                  // the deadline came first
-	ended                    // the connection was closed or broken
-	replanned                // another plan is in force
+	due     outcome = iota // there is nothing more to wait for
+	expired                // the deadline came first
+	ended                  // the connection was closed or broken
 )
 
-// wait waits until the given time, or for ever if that is zero.
-func (g *gate) wait(until time.Time, end <-chan struct{}, h *handover) outcome {
-	changed := h.watch()
-	defer h.unwatch(changed)
+// wait waits for as long as h says.
+func (g *gate) wait(inj *Injector, h *hold, end <-chan struct{}) outcome {
 	var timer *time.Timer
 	for {
+		changed, unwatch := inj.changed()
+		until := h.until() // the rules may have changed since it was asked last
 		deadline, moved := g.watch()
 		now := time.Now()
-		if !deadline.IsZero() && !now.Before(deadline) {
+		switch {
+		case !deadline.IsZero() && !now.Before(deadline):
+			unwatch()
 			return expired
-		}
-		if !until.IsZero() && !now.Before(until) {
+		case !h.effect.Hang && !now.Before(until):
+			unwatch()
 			return due
-		}
-		next := until
-		if next.IsZero() || !deadline.IsZero() && deadline.Before(next) {
-			next = deadline
+		case h.effect.Hang, !deadline.IsZero() && deadline.Before(until):
+			until = deadline
 		}
 		var fire <-chan time.Time
-		if !next.IsZero() {
+		if !until.IsZero() {
 			if timer == nil {
-				timer = time.NewTimer(next.Sub(now))
+				timer = time.NewTimer(until.Sub(now))
 				defer timer.Stop()
 			} else {
-				timer.Reset(next.Sub(now))
+				timer.Reset(until.Sub(now))
 			}
 			fire = timer.C
 		}
@@ -81,9 +80,10 @@ func (g *gate) wait(until time.Time, end <-chan struct{}, h *handover) outcome {
 		case <-fire:
 		case <-moved:
 		case <-changed:
-			return replanned
 		case <-end:
+			unwatch()
 			return ended
 		}
+		unwatch()
 	}
 }

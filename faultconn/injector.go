@@ -2,6 +2,7 @@ package faultconn
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -14,7 +15,7 @@ type Injector struct {
 	// operation, before the operation goes on. It is called by several
 	// goroutines at once, of different connections and of the two directions of
 	// one, so it has to lock what it writes to. It must not block, and must not
-	// call SetPlan. nil: nobody is told. Set it before first use.
+	// change the plan. nil: nobody is told. Set it before first use.
 	OnEvent func(Event)
 
 	plan atomic.Pointer[compiled] // nil: everything passes
@@ -22,7 +23,13 @@ type Injector struct {
 	mu     sync.Mutex
 	points map[string]*point
 	conns  map[*conn]struct{} // open ones
-	lost   []net.Conn         // closed without their peer knowing
+	lost   []lost
+}
+
+// lost is a connection that was closed without its peer knowing.
+type lost struct {
+	conn net.Conn
+	by   *rule
 }
 
 // point counts the connections wrapped under one name.
@@ -34,59 +41,90 @@ type point struct {
 
 // SetPlan puts the plan in force, on open connections too, in place of the one
 // before. It never waits for traffic. What the old plan was holding goes on.
-// Counters and offsets start anew, even if the plans are equal. On an error,
-// which names the rule and the field, nothing changes. The zero Plan takes all
-// faults off.
+// Counters and offsets start anew, even if the plans are equal: see
+// [Injector.Update] for the other way. On an error, which names the rule and the
+// field, nothing changes. The zero Plan takes all faults off.
 func (i *Injector) SetPlan(p Plan) error {
-	_, err := i.set(p)
+	_, err := i.set(p, false)
 	return err
 }
 
-// set is SetPlan that returns what was in force before.
-func (i *Injector) set(p Plan) (before *compiled, err error) {
+// Update is SetPlan that does not disturb what stays as it is: to add a fault
+// to those in force, take one away, or change one while the others strike.
+//
+// A rule goes on if the plan before has one of the same name and with the same
+// definition, and both plans have the same Seed. It keeps its draws, its hits
+// and limits, its clock, and on each connection its offsets and exchanges; what
+// it holds stays held. Every other rule begins now, on open connections too,
+// and counts from here. What rules that are gone were holding goes on.
+//
+// A rule without a name is known by its position: give names to rules that are
+// to go on when others come and go before them. Of a fault that is a pointer
+// only the exported fields count as its definition, and the value in force goes
+// on, not the one of the new plan.
+func (i *Injector) Update(p Plan) error {
+	_, err := i.set(p, true)
+	return err
+}
+
+// set puts a plan in force, in which rules may go on, and returns the one before.
+func (i *Injector) set(p Plan, goOn bool) (before *compiled, err error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	if len(p.Rules) == 0 {
-		return i.use(nil), nil
+		return i.use(nil, false), nil
 	}
-	return i.use(compile(p)), nil
+	return i.use(compile(p), goOn), nil
 }
 
 // With is SetPlan for a while: undo puts the plan before in force again, with
-// the counts of its rules and its clock as if they had gone on. Calls may be
-// nested; undo them in the reverse order.
+// the counts of its rules and its clock as if they had gone on. On open
+// connections offsets and exchanges begin anew. Calls may be nested; undo them in
+// the reverse order.
 func (i *Injector) With(p Plan) (undo func(), err error) {
-	before, err := i.set(p)
+	before, err := i.set(p, false)
 	if err != nil {
 		return nil, err
 	}
 	return func() {
 		if before != nil {
-			again := *before
-			again.handover = new(handover)
-			i.use(&again)
+			i.use(before.again(), false)
 			return
 		}
-		i.use(nil)
+		i.use(nil, false)
 	}, nil
 }
 
 // use puts a plan in force and returns the one before.
-func (i *Injector) use(next *compiled) (before *compiled) {
+func (i *Injector) use(next *compiled, goOn bool) (before *compiled) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	before = i.plan.Swap(next)
+	before = i.plan.Load()
+	if before != nil {
+		if goOn {
+			next.inherit(before)
+		}
+		for _, r := range before.rules {
+			if next == nil || !slices.Contains(next.rules, r) {
+				r.over.Store(true)
+			}
+		}
+	}
+	i.plan.Store(next)
 	for c := range i.conns {
 		c.adopt()
 	}
 	if before != nil {
 		before.handover.announce()
 	}
-	for _, c := range i.lost {
-		_ = c.Close()
-	}
-	i.lost = nil
+	i.lost = slices.DeleteFunc(i.lost, func(l lost) bool {
+		if !l.by.over.Load() {
+			return false
+		}
+		_ = l.conn.Close()
+		return true
+	})
 	return before
 }
 
@@ -165,15 +203,10 @@ func (i *Injector) wrap(inner net.Conn, id *identity, v *view) net.Conn {
 		i.conns = map[*conn]struct{}{}
 	}
 	i.conns[c] = struct{}{}
-	if v != nil && v.compiled == i.plan.Load() {
+	if v != nil {
 		c.current.Store(v)
-		v.clocks(c.strike)
-	} else {
-		if v != nil {
-			v.stop()
-		}
-		c.adopt()
 	}
+	c.adopt()
 	i.mu.Unlock()
 	return c.as(inner)
 }
@@ -185,14 +218,14 @@ func (i *Injector) forget(c *conn) {
 }
 
 // lose keeps a connection open that its user has closed. It reports false when
-// the plan has changed meanwhile, and nobody would close it.
-func (i *Injector) lose(c net.Conn, p *compiled) bool {
+// the rule is gone meanwhile, and nobody would close it.
+func (i *Injector) lose(c net.Conn, by *rule) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.plan.Load() != p {
+	if by.over.Load() {
 		return false
 	}
-	i.lost = append(i.lost, c)
+	i.lost = append(i.lost, lost{c, by})
 	return true
 }
 

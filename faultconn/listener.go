@@ -50,34 +50,29 @@ func (l *listener) Accept() (net.Conn, error) {
 		if plan == nil {
 			return l.inj.wrap(inner, id, nil), nil
 		}
-		v := newView(plan, id)
+		v := newView(plan, id, nil)
 		d := v.decide(OpAccept, nil)
 		l.inj.emit(d.events)
-		if d.effect.Discard && l.inj.lose(inner, plan) {
+		if d.effect.Discard && l.inj.lose(inner, d.by) {
 			continue
 		}
-		return l.admit(l.inj.wrap(inner, id, v), v, d.effect)
+		return l.admit(l.inj.wrap(inner, id, v), d.hold())
 	}
 }
 
 // admit lets the effect of the rules take place on a new connection.
-func (l *listener) admit(c net.Conn, v *view, e Effect) (net.Conn, error) {
-	if e.Delay > 0 || e.Hang {
-		var until time.Time
-		if !e.Hang {
-			until = time.Now().Add(e.Delay)
-		}
-		switch l.gate.wait(until, l.end, v.handover) {
+func (l *listener) admit(c net.Conn, h hold) (net.Conn, error) {
+	if h.waits() {
+		switch l.gate.wait(l.inj, &h, l.end) {
 		case expired:
 			l.leave(c)
 			return nil, l.fail(os.ErrDeadlineExceeded)
 		case ended:
 			_ = c.Close()
 			return nil, l.fail(net.ErrClosed)
-		case replanned:
-			return c, nil
 		}
 	}
+	e := h.effect
 	if e.Err != nil {
 		l.leave(c)
 		return nil, l.fail(e.Err)

@@ -22,6 +22,14 @@ func must(t testing.TB, inj *faultconn.Injector, p faultconn.Plan) {
 	}
 }
 
+// update changes the plan in force.
+func update(t testing.TB, inj *faultconn.Injector, p faultconn.Plan) {
+	t.Helper()
+	if err := inj.Update(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // pipe is a connection in memory with a wrapped client side; it closes with the
 // test.
 func pipe(t testing.TB, inj *faultconn.Injector) (client, server net.Conn) {

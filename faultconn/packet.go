@@ -58,7 +58,7 @@ func (c *packetConn) judge(k OpKind, b []byte, addr net.Addr) ([]packet, error) 
 		return []packet{{b, addr, time.Time{}}}, nil
 	}
 	if c.view == nil || c.view.compiled != p {
-		c.view = newView(p, c.id)
+		c.view = newView(p, c.id, c.view)
 	}
 	v := c.view
 	v.call(k)
@@ -251,6 +251,7 @@ func (c *packetConn) SetDeadline(t time.Time) error {
 func (c *packetConn) Close() error {
 	c.mu.Lock()
 	c.closed = true
+	c.view.stop()
 	for t := range c.sending {
 		if t.Stop() {
 			c.senders.Done()

@@ -1,9 +1,6 @@
 package faultconn
 
-import (
-	"io"
-	"time"
-)
+import "io"
 
 // inbound is the direction from the peer. Bytes go from the wrapped connection
 // to fresh, are decided upon from its front, and go to ready when their time
@@ -19,16 +16,6 @@ type inbound struct {
 	after error  // to be returned with the last of ready
 
 	hold hold
-}
-
-// hold is an operation, or a piece of one, whose effect has yet to take place.
-type hold struct {
-	view   *view // nil: nothing is held
-	until  time.Time
-	hang   bool
-	effect Effect
-	data   []byte
-	end    bool // the end of the stream, rather than data
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -48,7 +35,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	h := &c.in
 	h.turn <- struct{}{} // whoever has it obeys the same deadline and Close
 	defer func() {
-		kept := len(h.fresh) > 0 || len(h.ready) > 0 || h.eof || h.after != nil || h.hold.view != nil
+		kept := len(h.fresh) > 0 || len(h.ready) > 0 || h.eof || h.after != nil || h.hold.on
 		if kept {
 			c.state.Or(keeping)
 		} else {
@@ -71,7 +58,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 		if h.gate.expired() {
 			return 0, c.timedOut("read")
 		}
-		if h.hold.view != nil {
+		if h.hold.on {
 			if err := c.release(); err != nil {
 				return 0, err
 			}
@@ -172,25 +159,17 @@ func (c *conn) judge() {
 // apply puts what a verdict is about on hold.
 func (c *conn) apply(v *view, kind OpKind, d verdict) {
 	h := &c.in
-	e := d.effect
+	e := &d.effect
 	if kind == OpPeerClose && e.Discard {
 		e.Discard, e.Hang = false, true // a lost FIN: nothing more comes
 	}
-	h.hold = hold{view: v, hang: e.Hang, effect: e, end: kind == OpPeerClose}
-	n := d.n
 	if e.Err != nil {
-		n = min(e.Bytes, d.n)
+		d.n = min(e.Bytes, d.n)
 	}
-	h.hold.data, h.fresh = h.fresh[:n:n], h.fresh[n:]
+	h.hold = d.hold()
+	h.hold.end = kind == OpPeerClose
+	h.hold.data, h.fresh = h.fresh[:d.n:d.n], h.fresh[d.n:]
 	v.advance(kind, h.hold.data)
-	if e.Delay > 0 {
-		h.hold.until = time.Now().Add(e.Delay)
-	}
-	if d.rate != nil {
-		if t := d.rate.take(n, e.Rate); t.After(h.hold.until) {
-			h.hold.until = t
-		}
-	}
 }
 
 // ended passes the end of the stream on. The next Read asks for it again.
@@ -200,22 +179,16 @@ func (h *inbound) ended() { h.after, h.eof = io.EOF, false }
 func (c *conn) release() error {
 	h := &c.in
 	held := &h.hold
-	replaced := false
-	if held.hang || !held.until.IsZero() {
-		switch h.gate.wait(held.deadline(), c.end, held.view.handover) {
+	if held.waits() {
+		switch h.gate.wait(c.inj, held, c.end) {
 		case expired:
 			return c.timedOut("read")
 		case ended:
 			return nil // the caller says how
-		case replanned:
-			replaced = true
 		}
 	}
 	e, data, end := held.effect, held.data, held.end
 	*held = hold{}
-	if replaced && e.ends() {
-		e = Effect{} // another plan's business now
-	}
 	switch {
 	case e.Reset || e.Close:
 		c.breaks(e)
@@ -231,12 +204,4 @@ func (c *conn) release() error {
 		h.ended()
 	}
 	return nil
-}
-
-// deadline is the time to wait for; zero is for ever.
-func (h *hold) deadline() time.Time {
-	if h.hang {
-		return time.Time{}
-	}
-	return h.until
 }

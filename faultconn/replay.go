@@ -18,6 +18,12 @@ import (
 // A plan and its seed repeat a run by themselves as long as nothing depends on
 // which of several goroutines came first. A log repeats it all the same, and
 // lines can be taken out of it to find those that matter.
+//
+// Places in a log count from where each rule came into force. Of a run with an
+// [Injector.Update], the events of the rules that were there from the beginning
+// can be replayed from the beginning; those of a rule that came later count from
+// there, so leave them out, or replay them on a connection that is brought to
+// that place first.
 func (i *Injector) Replay(p Plan, log []Event) error {
 	if err := p.Validate(); err != nil {
 		return err
@@ -29,19 +35,18 @@ func (i *Injector) Replay(p Plan, log []Event) error {
 		if at < 0 {
 			return fmt.Errorf("faultconn: replay: rule %q is in the log but not in the plan", e.Rule)
 		}
-		r := next.rules[at]
-		if r.share(e.Kind) < 0 {
+		if next.rules[at].share(e.Kind) < 0 {
 			return fmt.Errorf("faultconn: replay: rule %q: fault %q is in the log but not in the plan", e.Rule, e.Kind)
 		}
-		key := logKey{r, e.Point, e.Conn}
+		key := logKey{e.Rule, e.Point, e.Conn}
 		next.log[key] = append(next.log[key], e)
 	}
-	i.use(next)
+	i.use(next, false)
 	return nil
 }
 
 type logKey struct {
-	rule  *rule
+	rule  string
 	point string
 	conn  int
 }
@@ -52,9 +57,9 @@ func (r *rule) share(kind string) int {
 }
 
 // replayed is reach for a rule that follows a log.
-func (s *stake) replayed(v *view, k OpKind, n int) (bool, int) {
-	hit := s.unit(v, k).fired
-	off := v.offset[direction(k)]
+func (s *stake) replayed(k OpKind, n int) (bool, int) {
+	hit := s.unit(k).fired
+	off := s.offset[direction(k)]
 	for _, e := range s.log {
 		if e.Op != k {
 			continue
@@ -63,24 +68,24 @@ func (s *stake) replayed(v *view, k OpKind, n int) (bool, int) {
 			n = within(n, e.Offset-off)
 			continue
 		}
-		hit = hit || s.logged(v, k) >= 0
+		hit = hit || s.logged(k) >= 0
 	}
 	return hit, n
 }
 
 // logged is the index of the log's next event at the current place; -1 if there
 // is none.
-func (s *stake) logged(v *view, k OpKind) int {
+func (s *stake) logged(k OpKind) int {
 	return slices.IndexFunc(s.log, func(e Event) bool {
-		return e.Op == k && (k == OpClock || e.Offset == v.offset[direction(k)] && e.Exchange == v.exchange)
+		return e.Op == k && (k == OpClock || e.Offset == s.offset[direction(k)] && e.Exchange == s.exchange)
 	})
 }
 
 // recall takes what the log says of a unit in the place of a draw.
-func (s *stake) recall(v *view, u *unit, k OpKind) {
+func (s *stake) recall(u *unit, k OpKind) {
 	u.drawn, u.counted = true, true
 	u.choice = -1
-	if i := s.logged(v, k); i >= 0 {
+	if i := s.logged(k); i >= 0 {
 		u.choice, u.hit = s.share(s.log[i].Kind), s.log[i].Hit
 		s.log = slices.Delete(s.log, i, i+1)
 	}

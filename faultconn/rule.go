@@ -75,12 +75,12 @@ type When struct {
 	// exchange.
 	Pattern string
 
-	// After and Before bound the time since the plan was set: After <= t <
+	// After and Before bound the time since the rule came into force: After <= t <
 	// Before. Before 0 means no end. With Period, they bound the time within
 	// each period: a service that flaps.
 	After, Before, Period time.Duration
 	// Age is how long the connection must have been open, counted from the
-	// moment the plan found it. At After and at Age, whichever is later, the
+	// moment the rule found it. At After and at Age, whichever is later, the
 	// rule gets an OpClock on each connection, so that an idle one can be
 	// struck too; with Period, in each period.
 	Age time.Duration

@@ -13,30 +13,37 @@ type identity struct {
 	number int
 	peer   string
 	server bool
+
+	mu sync.Mutex // guards the stakes of all rules that come and go
 }
 
 // view is what one plan and one connection know of each other.
 type view struct {
 	*compiled
-	id     *identity
-	start  time.Time // from which the rules count time
-	opened time.Time // when the plan found the connection
+	id      *identity
+	rules   []*stake  // those that may strike this connection
+	courses []*course // of the rules
+	ready   []*stake  // scratch of decide
+	packet  int       // size of the packet at hand; 0 for streams
+}
 
-	mu       sync.Mutex
-	rules    []*stake // those that may strike this connection
+// course is what has passed on a connection since the rules that share it found
+// it there.
+type course struct {
+	opened   time.Time
 	offset   [2]int64 // by direction
 	calls    [2]uint64
 	exchange int
 	answered bool // the exchange has seen some of its reply
-	timers   []*time.Timer
-	stopped  bool
-	ready    []*stake // scratch of decide
-	packet   int      // size of the packet at hand; 0 for streams
 }
 
 // stake is what one rule knows of one connection.
 type stake struct {
 	*rule
+	*course
+	since    time.Time // from which the rule counts time
+	clock    *time.Timer
+	stopped  bool
 	units    [3]unit // by direction for scopes that have one, then the clock's
 	source   source
 	bytes    [2]byteDraws
@@ -70,60 +77,92 @@ func direction(k OpKind) int {
 	return in
 }
 
-func newView(p *compiled, id *identity) *view {
-	v := &view{compiled: p, id: id, start: p.start, opened: time.Now()}
-	if v.opened.Before(v.start) {
-		// The plan was set outside of a bubble of testing/synctest, whose clock
-		// is years behind.
-		v.start = v.opened
-	}
+// newView takes over the stakes that rules have in the connection which are in
+// the plan before, too; nil if there was none. The others end.
+func newView(p *compiled, id *identity, before *view) *view {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	v := &view{compiled: p, id: id}
+	var fresh *course
 	for _, r := range p.rules {
-		if r.wants(id) {
-			s := &stake{rule: r}
-			if p.log != nil {
-				s.log = slices.Clone(p.log[logKey{r, id.point, id.number}])
+		if !r.wants(id) {
+			continue
+		}
+		s := before.stake(r)
+		if s == nil {
+			if fresh == nil {
+				fresh = &course{opened: time.Now()}
 			}
-			v.rules = append(v.rules, s)
+			s = &stake{rule: r, course: fresh, since: r.start}
+			if fresh.opened.Before(s.since) {
+				// The plan was set outside of a bubble of testing/synctest, whose
+				// clock is years behind.
+				s.since = fresh.opened
+			}
+			if p.log != nil {
+				s.log = slices.Clone(p.log[logKey{r.name, id.point, id.number}])
+			}
+		}
+		v.rules = append(v.rules, s)
+		if !slices.Contains(v.courses, s.course) {
+			v.courses = append(v.courses, s.course)
 		}
 	}
+	before.end(v.rules)
 	return v
+}
+
+func (v *view) stake(r *rule) *stake {
+	if v != nil {
+		for _, s := range v.rules {
+			if s.rule == r {
+				return s
+			}
+		}
+	}
+	return nil
 }
 
 // begin notes that the operation is under way, as far as exchanges go: a
 // request after a reply begins a new one.
-func (v *view) begin(k OpKind) {
+func (c *course) begin(k OpKind, server bool) {
 	if !k.data() {
 		return
 	}
-	request := (k == OpWrite) != v.id.server
+	request := (k == OpWrite) != server
 	switch {
-	case v.exchange == 0, request && v.answered:
-		v.exchange++
-		v.answered = !request
+	case c.exchange == 0, request && c.answered:
+		c.exchange++
+		c.answered = !request
 	case !request:
-		v.answered = true
+		c.answered = true
 	}
 }
 
-// advance notes that bytes have passed.
+// advance notes that bytes have passed. They may have been decided upon before
+// another plan came: they count for the rules that were asked.
 func (v *view) advance(k OpKind, data []byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.offset[direction(k)] += int64(len(data))
+	v.id.mu.Lock()
+	defer v.id.mu.Unlock()
+	for _, c := range v.courses {
+		c.offset[direction(k)] += int64(len(data))
+	}
 	for _, s := range v.rules {
-		s.search.pass(s.text, direction(k), data, v.exchange)
+		s.search.pass(s.text, direction(k), data, s.exchange)
 	}
 }
 
 // call begins a new operation for the scope of operations.
 func (v *view) call(k OpKind) {
-	v.mu.Lock()
-	v.calls[direction(k)]++
-	v.mu.Unlock()
+	v.id.mu.Lock()
+	defer v.id.mu.Unlock()
+	for _, c := range v.courses {
+		c.calls[direction(k)]++
+	}
 }
 
 // unit returns the unit the operation belongs to, not yet drawn if it is new.
-func (s *stake) unit(v *view, k OpKind) *unit {
+func (s *stake) unit(k OpKind) *unit {
 	u, id := &s.units[0], int64(0)
 	switch s.Scope {
 	case PerExchange:
@@ -132,17 +171,17 @@ func (s *stake) unit(v *view, k OpKind) *unit {
 		case OpClock:
 			u = &s.units[2]
 		default:
-			id = int64(v.exchange)
+			id = int64(s.exchange)
 		}
 	case PerConnection:
 		// The draw is for good, but each exchange is struck anew.
-		if u.exchange != v.exchange {
-			u.exchange, u.fired = v.exchange, false
+		if u.exchange != s.exchange {
+			u.exchange, u.fired = s.exchange, false
 		}
 	case PerOperation:
-		u, id = &s.units[direction(k)], int64(v.calls[direction(k)])
+		u, id = &s.units[direction(k)], int64(s.calls[direction(k)])
 	case PerByte:
-		u, id = &s.units[direction(k)], v.offset[direction(k)]
+		u, id = &s.units[direction(k)], s.offset[direction(k)]
 	}
 	if u.id != id {
 		*u = unit{id: id}
@@ -155,73 +194,39 @@ func (s *stake) elapsed(v *view, now time.Time) bool {
 	if v.log != nil {
 		return true // the log says
 	}
-	t := now.Sub(v.start)
+	t := now.Sub(s.since)
 	if s.When.Period > 0 {
 		t %= s.When.Period
 	}
 	return t >= s.When.After && (s.When.Before == 0 || t < s.When.Before) &&
-		(s.When.Age == 0 || now.Sub(v.opened) >= s.When.Age)
+		(s.When.Age == 0 || now.Sub(s.opened) >= s.When.Age)
 }
 
-// clocks arms a timer for each rule that strikes without traffic. strike is
-// called from the timer's goroutine.
-func (v *view) clocks(strike func(*view, *stake)) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+// stop is the end of the connection, or of all rules that can strike it. A timer
+// that is running finds its stake stopped.
+func (v *view) stop() {
+	if v != nil {
+		v.id.mu.Lock()
+		defer v.id.mu.Unlock()
+		v.end(nil)
+	}
+}
+
+// end ends the stakes but for those to be kept. v.id.mu is held.
+func (v *view) end(keep []*stake) {
+	if v == nil {
+		return
+	}
 	for _, s := range v.rules {
-		if ask, _ := s.asks(OpClock); !ask || !s.clocked() {
+		if s.stopped || slices.Contains(keep, s) {
 			continue
 		}
-		at := s.When.moment(v.start, v.opened.Add(s.When.Age))
-		var t *time.Timer
-		t = time.AfterFunc(time.Until(at), func() {
-			strike(v, s)
-			v.mu.Lock()
-			defer v.mu.Unlock()
-			if s.When.Period > 0 && !v.stopped {
-				at = s.When.begin(v.start, at).Add(s.When.Period)
-				t.Reset(time.Until(at))
-			}
-		})
-		v.timers = append(v.timers, t)
-	}
-}
-
-// begin is when the window began that holds t or is the last before it.
-func (w When) begin(start, t time.Time) time.Time {
-	first := start.Add(w.After)
-	if w.Period == 0 || t.Before(first) {
-		return first
-	}
-	return first.Add(t.Sub(first) / w.Period * w.Period)
-}
-
-// moment is the first time from ready on that is in a window. Without Period
-// that window may be over, which is found out then.
-func (w When) moment(start, ready time.Time) time.Time {
-	begin := w.begin(start, ready)
-	switch {
-	case ready.Before(begin):
-		return begin
-	case w.Period > 0 && w.Before > 0 && ready.Sub(begin) >= w.Before-w.After:
-		return begin.Add(w.Period)
-	}
-	return ready
-}
-
-// stop is the end of the connection or of the plan. A timer that is running finds
-// one of them gone.
-func (v *view) stop() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, t := range v.timers {
-		t.Stop()
-	}
-	v.timers = nil
-	for _, s := range v.rules {
-		if s.connHits > 0 && !v.stopped {
+		s.stopped = true
+		if s.clock != nil {
+			s.clock.Stop()
+		}
+		if s.connHits > 0 {
 			s.leave()
 		}
 	}
-	v.stopped = true
 }

@@ -1,9 +1,6 @@
 package faultconn
 
-import (
-	"io"
-	"time"
-)
+import "io"
 
 // outbound is the direction to the peer. All but gate is owned by whoever holds
 // the turn.
@@ -37,7 +34,7 @@ func (c *conn) writeHeld(b []byte) (n int, err error) {
 	h := &c.out
 	h.turn <- struct{}{}
 	defer func() {
-		if h.hold.view != nil {
+		if h.hold.on {
 			c.state.Or(holding)
 		} else {
 			c.state.And(^holding)
@@ -55,7 +52,7 @@ func (c *conn) writeHeld(b []byte) (n int, err error) {
 		if h.gate.expired() {
 			return n, c.timedOut("write")
 		}
-		if h.hold.view != nil { // of a Write that ran into its deadline
+		if h.hold.on { // of a Write that ran into its deadline
 			if _, err := c.pause("write"); err != nil {
 				return n, err
 			}
@@ -83,19 +80,11 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 	h := &c.out
 	d := v.decide(OpWrite, b)
 	c.inj.emit(d.events)
-	e, n := d.effect, d.n
-	if e.Err != nil {
-		n = min(e.Bytes, n)
+	if d.effect.Err != nil {
+		d.n = min(d.effect.Bytes, d.n)
 	}
-	h.hold = hold{view: v, hang: e.Hang, effect: e}
-	if e.Delay > 0 {
-		h.hold.until = time.Now().Add(e.Delay)
-	}
-	if d.rate != nil {
-		if t := d.rate.take(n, e.Rate); t.After(h.hold.until) {
-			h.hold.until = t
-		}
-	}
+	n := d.n
+	h.hold = d.hold()
 	e, err := c.pause("write")
 	if err != nil {
 		return 0, err
@@ -133,19 +122,15 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 // The end of a connection has taken place when it returns.
 func (c *conn) pause(op string) (Effect, error) {
 	h := &c.out
-	e := h.hold.effect
-	if h.hold.hang || !h.hold.until.IsZero() {
-		switch h.gate.wait(h.hold.deadline(), c.end, h.hold.view.handover) {
+	if h.hold.waits() {
+		switch h.gate.wait(c.inj, &h.hold, c.end) {
 		case expired:
 			return Effect{}, c.timedOut(op)
 		case ended:
 			return Effect{}, c.over(op)
-		case replanned:
-			if e.ends() {
-				e = Effect{}
-			}
 		}
 	}
+	e := h.hold.effect
 	h.hold = hold{}
 	c.breaks(e)
 	return e, nil
@@ -169,10 +154,7 @@ func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
 	v.call(OpCloseWrite)
 	d := v.decide(OpCloseWrite, nil)
 	c.inj.emit(d.events)
-	h.hold = hold{view: v, hang: d.effect.Hang, effect: d.effect}
-	if d.effect.Delay > 0 {
-		h.hold.until = time.Now().Add(d.effect.Delay)
-	}
+	h.hold = d.hold()
 	e, err := c.pause("close")
 	switch {
 	case err != nil:

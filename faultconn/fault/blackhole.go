@@ -9,7 +9,7 @@ import "github.com/brownout-go/brownout/faultconn"
 // half-open connection.
 //
 // A connection that is closed into a black hole stays open for its peer until
-// the next plan.
+// there is a plan without the rule.
 type BlackHole struct{}
 
 func (BlackHole) Kind() string { return "black-hole" }

@@ -3,9 +3,9 @@ package fault
 import "github.com/brownout-go/brownout/faultconn"
 
 // Hang lets requests go out and holds what comes back until the deadline, Close
-// or the next plan: a server that is up and does not answer. With Select.Ops it
-// holds the operations named there instead: a dial into a black hole, a write
-// into a full window.
+// or a plan without the rule: a server that is up and does not answer. With
+// Select.Ops it holds the operations named there instead: a dial into a black
+// hole, a write into a full window.
 type Hang struct{}
 
 func (Hang) Kind() string { return "hang" }
