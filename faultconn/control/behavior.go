@@ -21,6 +21,7 @@ type behavior struct {
 	options map[string]map[string]any // by behavior; kept when another is chosen
 
 	protocol string // of errors; "" is random bytes
+	chosen   int    // how many times one has been
 }
 
 type share struct {
@@ -90,7 +91,7 @@ func (b behavior) choose(name string, options map[string]any) (behavior, error) 
 	if err != nil {
 		return b, err
 	}
-	next.options, next.protocol = b.options, b.protocol
+	next.options, next.protocol, next.chosen = b.options, b.protocol, b.chosen+1
 	if strings.Contains(name, ":") {
 		for option := range options {
 			return b, badField{option, badRequest("options are for one behavior by its name, not for %.100q", name)}

@@ -36,6 +36,13 @@
 // them by is the name of the proxy. Rules made of toxics and of a vaurien
 // behavior come after those of the plan; replacing the plan leaves them.
 //
+// Rules that a new plan has in common with the one before go on, as
+// faultconn.Injector.Update says: with their counts, their clocks and what they
+// hold. So do those of toxics and behaviors, unless the new plan has another
+// seed. Disabling a proxy, or moving it, does not make them begin anew either. To
+// begin anew, delete the plan first. A rule without a name is known by its
+// position in the plan.
+//
 // # What to rely on
 //
 // No call waits for traffic: a new plan is in force when the reply is sent, on

@@ -47,17 +47,25 @@ func (s *Server) entry(name, listen, upstream string) *entry {
 	return e
 }
 
-// use puts the faults of a state in force.
+// use puts the faults of a state in force. Rules that there are go on.
 func (e *entry) use(next state) error {
 	plan := faultconn.Plan{Seed: next.plan.Seed, Rules: fresh(next.rules(e.server.Seed))}
 	if err := plan.Validate(); err != nil {
 		return err
 	}
-	// Validated just now: SetPlan has no other reason to fail. Holding mu keeps
+	// Validated just now: Update has no other reason to fail. Holding mu keeps
 	// the revision that readers see in step with the plan in force.
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.inj.SetPlan(plan); err != nil {
+	if next.behavior.chosen != e.state.behavior.chosen {
+		// It begins now, though it may be the one that is in force.
+		without := next
+		without.behavior = behavior{}
+		if err := e.inj.Update(faultconn.Plan{Seed: plan.Seed, Rules: fresh(without.rules(e.server.Seed))}); err != nil {
+			return err
+		}
+	}
+	if err := e.inj.Update(plan); err != nil {
 		return err
 	}
 	e.state = next

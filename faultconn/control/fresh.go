@@ -6,9 +6,9 @@ import (
 	"github.com/brownout-go/brownout/faultconn"
 )
 
-// fresh copies rules so that their faults have seen nothing. Those of package
-// framing follow connections, by offsets that every plan counts anew: the values
-// of the plan before must not be asked again when a toxic joins its rules.
+// fresh copies rules so that their faults have seen nothing: those of package
+// framing follow connections, and a value must be in one rule of one proxy only.
+// Where a rule goes on, its fault does too, and the copy is not used.
 func fresh(rules []faultconn.Rule) []faultconn.Rule {
 	out := make([]faultconn.Rule, len(rules))
 	for i, r := range rules {

@@ -30,7 +30,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	for _, m := range []struct{ name, kind, help, text string }{
 		{"toxiproxy_proxy_received_bytes_total", "counter", "Bytes that have come to the proxy.", received.String()},
 		{"toxiproxy_proxy_sent_bytes_total", "counter", "Bytes that the proxy has passed on.", sent.String()},
-		// A new plan counts anew, so this is no counter.
+		// A rule that has been changed counts anew, so this is no counter.
 		{"faultconn_rule_hits", "gauge", "How often a rule of the plan in force has struck.", hits.String()},
 	} {
 		if m.text != "" {

@@ -59,10 +59,9 @@ func (s *Server) stop(e *entry) {
 	_ = r.listener.Close()
 	// A plan can make closing slow, or keep it from the peer. Here it is not
 	// the application that closes, so no plan is in force meanwhile.
-	plan := e.inj.Plan()
-	_ = e.inj.SetPlan(faultconn.Plan{})
-	plan.Rules = fresh(plan.Rules)
-	defer func() { _ = e.inj.SetPlan(plan) }() // it was in force, so it is valid
+	if undo, err := e.inj.With(faultconn.Plan{}); err == nil { // it always is
+		defer undo()
+	}
 	done := make(chan struct{})
 	s.closing.Add(1)
 	go func() {

@@ -95,6 +95,10 @@ func TestVirtualTime(t *testing.T) {
 		call(http.MethodPost, "/reset", "")
 		call(http.MethodPost, "/proxies/db/toxics", `{"type":"timeout","attributes":{"timeout":5000}}`)
 		start = time.Now()
+		go func() {
+			time.Sleep(3 * time.Second) // another toxic does not wind the clock back
+			call(http.MethodPost, "/proxies/db/toxics", `{"type":"latency","attributes":{"latency":1}}`)
+		}()
 		_, err = in.ReadByte()
 		// The proxy may take a moment to tell an end from an RST.
 		if took := time.Since(start); err != io.EOF || took < 5*time.Second || took > 6*time.Second {
