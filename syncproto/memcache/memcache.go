@@ -9,7 +9,9 @@
 //	h, err := syncproto.New(syncproto.Config{Store: store, Marks: mc.Marks(), ...})
 //
 // A memcached that lies, lags, forgets or is gone costs work and time, never an
-// update. Calls last at most Config.Timeout, for dialing and answer each,
+// update. A value is believed if it is whole, was put there under its key, and is
+// not too old; that is told by a checksum, and so keeps out accidents and not
+// whoever may write to memcached. Calls last at most Config.Timeout, for dialing and answer each,
 // whatever the context says; one that fails makes all others fail at once for
 // Config.Pause, so that a memcached that hangs holds up a request now and then
 // and not each. Without it polls ask the database, and pushes answer a received
@@ -44,8 +46,9 @@ type Config struct {
 	// which is the most that there is.
 	MarksTTL time.Duration
 	// StateTTL is how long a state is believed, and so for how long a poll may
-	// be late if memcached loses what a write said. Zero means 10 s; at least
-	// a second.
+	// be late if memcached loses what a write said. Servers whose clocks are
+	// further apart do not believe each other's. Zero means 10 s; at least a
+	// second.
 	StateTTL time.Duration
 	// MaxIdleConns is how many connections to each memcached are kept. Zero
 	// means 16.
@@ -116,7 +119,11 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("memcache: Config.Servers: %w", err)
 	}
 	mc := memcache.NewFromSelector(servers)
-	mc.Timeout, mc.MaxIdleConns, mc.DialContext = c.Timeout, c.MaxIdleConns, c.DialContext
+	dial := c.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext // bounded by the context that it is given
+	}
+	mc.Timeout, mc.MaxIdleConns, mc.DialContext = c.Timeout, c.MaxIdleConns, bounded(dial)
 	return &Client{cfg: c, mc: mc}, nil
 }
 

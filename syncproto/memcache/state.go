@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 
@@ -32,24 +32,34 @@ type cache struct {
 	c *Client
 }
 
-// stored is a state as it is stored.
+// stored is a state as it is stored. Memcached forgets it in time, but is not
+// relied on for that.
 type stored struct {
+	At      int64               `json:"at"` // when it was so, in Unix milliseconds
 	UUID    string              `json:"uuid,omitempty"`
 	Last    syncproto.Time      `json:"last"`
 	Deleted *syncproto.Deletion `json:"deleted,omitempty"`
 }
 
-func (s *cache) item(key syncproto.Key, st syncproto.State) *memcache.Item {
-	b, err := json.Marshal(stored(st))
-	if err != nil { // of two strings and a number
+// item is what is to be stored, of a state as it was then.
+func (s *cache) item(key syncproto.Key, st syncproto.State, then time.Time) *memcache.Item {
+	b, err := json.Marshal(stored{then.UnixMilli(), st.UUID, st.Last, st.Deleted})
+	if err != nil { // of two strings and two numbers
 		panic(err)
 	}
-	return &memcache.Item{Key: s.key(key), Value: b, Expiration: ttl(s.c.cfg.StateTTL)}
+	k := s.key(key)
+	return &memcache.Item{Key: k, Value: seal(k, b), Expiration: ttl(s.c.cfg.StateTTL)}
 }
 
 func (s *cache) key(key syncproto.Key) string { return s.c.key("state", key.User, key.Collection) }
 
-// get returns the state that is remembered, and the item it is in.
+// errOld is a state of too long ago, or of a time to come. The clocks of servers
+// that are further apart than Config.StateTTL make a cache of no use, and do no
+// other harm.
+var errOld = errors.New("memcache: the state is old")
+
+// get returns the state that is remembered, and the item it is in. With errValue
+// and errOld there is an item, and the state is not to be believed.
 func (s *cache) get(ctx context.Context, key syncproto.Key) (st syncproto.State, item *memcache.Item, err error) {
 	err = s.c.do(ctx, "get a state", func() (err error) {
 		item, err = s.c.mc.Get(s.key(key))
@@ -58,31 +68,50 @@ func (s *cache) get(ctx context.Context, key syncproto.Key) (st syncproto.State,
 	if err != nil {
 		return st, nil, err
 	}
-	var v stored
-	if err := json.Unmarshal(item.Value, &v); err != nil {
-		return st, nil, fmt.Errorf("memcache: get a state: %w", err)
+	b, err := open(s.key(key), item.Value)
+	if err != nil {
+		return st, item, err
 	}
-	return syncproto.State(v), item, nil
+	var v stored
+	if err := json.Unmarshal(b, &v); err != nil {
+		return st, item, errValue
+	}
+	st = syncproto.State{UUID: v.UUID, Last: v.Last, Deleted: v.Deleted}
+	if age := time.Since(time.UnixMilli(v.At)); age.Abs() > s.c.cfg.StateTTL {
+		return st, item, errOld
+	}
+	return st, item, nil
+}
+
+// put puts a state where there was none, or in the place of the item, but only if
+// nobody has said anything meanwhile: it would be newer.
+func (s *cache) put(ctx context.Context, item, next *memcache.Item) error {
+	if item == nil {
+		return s.c.do(ctx, "add a state", func() error { return s.c.mc.Add(next) })
+	}
+	item.Value, item.Expiration = next.Value, next.Expiration
+	return s.c.do(ctx, "change a state", func() error { return s.c.mc.CompareAndSwap(item) })
 }
 
 // State implements [syncproto.Store].
 func (s *cache) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
-	st, _, err := s.get(ctx, key)
+	st, item, err := s.get(ctx, key)
 	if err == nil {
 		return st, nil
 	}
-	miss := errors.Is(err, memcache.ErrCacheMiss)
-	if st, err = s.Store.State(ctx, key); err != nil || !miss {
+	use := item != nil || errors.Is(err, memcache.ErrCacheMiss)
+	then := time.Now()
+	if st, err = s.Store.State(ctx, key); err != nil || !use {
 		return st, err
 	}
-	// Only if nobody has said anything meanwhile: it would be newer. What goes
-	// wrong here goes wrong again at the next poll.
-	_ = s.c.do(ctx, "add a state", func() error { return s.c.mc.Add(s.item(key, st)) })
+	// What goes wrong here goes wrong again at the next poll.
+	_ = s.put(ctx, item, s.item(key, st, then))
 	return st, nil
 }
 
 // Write implements [syncproto.Store].
 func (s *cache) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	then := time.Now()
 	res, err := s.Store.Write(ctx, key, w)
 	if errors.Is(err, syncproto.ErrConflict) {
 		return res, err
@@ -97,26 +126,21 @@ func (s *cache) Write(ctx context.Context, key syncproto.Key, w syncproto.Write)
 	if w.Delete != nil {
 		st = syncproto.State{Last: res.Time, Deleted: w.Delete}
 	}
-	s.raise(ctx, key, st)
+	s.raise(ctx, key, st, then)
 	return res, nil
 }
 
 // raise remembers a state unless a later one is.
-func (s *cache) raise(ctx context.Context, key syncproto.Key, st syncproto.State) {
+func (s *cache) raise(ctx context.Context, key syncproto.Key, st syncproto.State, then time.Time) {
 	for range 3 {
 		now, item, err := s.get(ctx, key)
-		next := s.item(key, st)
-		switch {
-		case errors.Is(err, memcache.ErrCacheMiss):
-			err = s.c.do(ctx, "add a state", func() error { return s.c.mc.Add(next) })
-		case err != nil:
-		case now.Last >= st.Last:
+		if (err == nil || err == errOld) && now.Last >= st.Last {
 			return
-		default:
-			item.Value, item.Expiration = next.Value, next.Expiration
-			err = s.c.do(ctx, "change a state", func() error { return s.c.mc.CompareAndSwap(item) })
 		}
-		if err == nil {
+		if item == nil && err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
+			break
+		}
+		if err = s.put(ctx, item, s.item(key, st, then)); err == nil {
 			return
 		}
 		if !errors.Is(err, memcache.ErrCASConflict) && !errors.Is(err, memcache.ErrNotStored) {
