@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -254,6 +255,12 @@ func TestTransport(t *testing.T) {
 			if body, _, err := fetch(s.Context(), "/ok"); body != "ok" || err != nil {
 				s.Fatalf("got %q, %v", body, err)
 			}
+		}
+		reused := true
+		trace := httptrace.WithClientTrace(s.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+		client.CloseIdleConnections()
+		if _, _, err := fetch(trace, "/ok"); err != nil || reused {
+			s.Errorf("after CloseIdleConnections: %v, connection reused %v", err, reused)
 		}
 		if _, _, err := fetch(s.Context(), "/empty"); err != nil || b.Stats().InFlight != 0 {
 			s.Errorf("got %v", err)

@@ -17,6 +17,10 @@ import (
 // The optional interfaces of the driver are kept, also its own converters of arguments. A
 // connection on which a limit was met is not used again.
 //
+// Difference from next: the function that sql.Conn.Raw runs gets a connection of another
+// type, which has a method Raw() driver.Conn for the driver's own. What is done with that
+// one has no limits.
+//
 // The driver must honour the contexts of its methods, as those for PostgreSQL, MySQL and
 // SQLite do. What a driver does without a context is not interrupted: with
 // go-sql-driver/mysql that is commit and rollback, which [Backend.DialContext] limits.

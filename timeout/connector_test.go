@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,21 @@ func TestConnectorPassesThrough(t *testing.T) {
 			if n, err := count(ctx, db); n != 3 || err != nil {
 				t.Errorf("%d rows, %v", n, err)
 			}
+			conn, err := db.Conn(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Raw(func(c any) error {
+				switch own := c.(interface{ Raw() driver.Conn }).Raw().(type) {
+				case *oldConn, *newConn:
+					return nil
+				default:
+					return fmt.Errorf("Raw leads to a %T, not the driver's own", own)
+				}
+			}); err != nil {
+				t.Error(err)
+			}
+			conn.Close()
 			tx, err := db.BeginTx(ctx, nil)
 			if err != nil {
 				t.Fatal(err)

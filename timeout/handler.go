@@ -46,6 +46,10 @@ import (
 // the handler set and did not send are dropped from a 503 unless it called [Keep]; those
 // set by middleware outside are kept.
 //
+// Middleware outside whose ResponseWriter hides the server's, with no Unwrap method, takes
+// from the Limiter what it works with: no deadline can be set then, and a 503 that cannot
+// be flushed waits for the handler. Put the Limiter outside of such middleware.
+//
 // Limiters nest; the tighter one answers. A Limiter may be shared by any number of handlers.
 func (l *Limiter) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -123,10 +127,17 @@ func (g *gate) inline(next http.Handler, inner *http.Request) {
 		g.r.MultipartForm, g.r.Pattern = inner.MultipartForm, inner.Pattern
 		g.ctx.end()
 		switch {
-		case panicking:
-			if end == expired || end == aborted {
-				g.l.emit(Event{Kind: KindPanic, Method: g.r.Method, Path: g.r.URL.Path, Stack: debug.Stack()})
+		case panicking && (end == expired || end == aborted):
+			// Raised again right here, a panic keeps the stack it came from.
+			value := recover()
+			if value == nil {
+				return // runtime.Goexit
 			}
+			if value != http.ErrAbortHandler {
+				g.l.emit(Event{Kind: KindPanic, Method: g.r.Method, Path: g.r.URL.Path, Panic: value, Stack: debug.Stack()})
+			}
+			panic(value)
+		case panicking:
 		case end == aborted:
 			panic(http.ErrAbortHandler)
 		}
@@ -154,8 +165,12 @@ func (g *gate) yield() {
 
 // arm starts the timer. The mutex makes it visible to the timer's own function.
 func (g *gate) arm() {
+	left := g.total
+	if g.l.slots != nil {
+		left = time.Until(g.hard) // some of it may have gone by in the queue
+	}
 	g.mu.Lock()
-	g.timer = time.AfterFunc(g.total, g.expire)
+	g.timer = time.AfterFunc(left, g.expire)
 	g.mu.Unlock()
 }
 

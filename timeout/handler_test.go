@@ -352,7 +352,7 @@ func TestPanics(t *testing.T) {
 		if got := s.log.String(); !strings.Contains(got, "panicInHandler") || !strings.Contains(got, "ouch") {
 			s.Errorf("the log of a late panic lacks the value or its stack:\n%s", got)
 		}
-		if got := seen.take(); len(got) != 2 || got[1].Kind != timeout.KindPanic || !strings.Contains(string(got[1].Stack), "panicInHandler") {
+		if got := seen.take(); len(got) != 2 || got[1].Kind != timeout.KindPanic || got[1].Panic != "ouch" || !strings.Contains(string(got[1].Stack), "panicInHandler") {
 			s.Errorf("events: %+v", got)
 		}
 		if got := l.Stats(); got.InFlight != 0 || got.Abandoned != 0 {
@@ -491,6 +491,32 @@ func TestHeadersWithoutAWrite(t *testing.T) {
 		res, _, _ := s.get("/")
 		if h := res.Header; res.StatusCode != 200 || h.Get("X-Outer") != "1" || h.Get("X-Inner") != "1" || h.Get("X-Dropped") != "" {
 			s.Errorf("got %v %v", res.Status, h)
+		}
+	})
+}
+
+// A handler that aborts because its response was cut off, as httputil.ReverseProxy does,
+// has done nothing that a programmer should look at.
+func TestAbortAfterTheDeadlineIsNoPanic(t *testing.T) {
+	both(t, func(s *site, serve func(http.Handler)) {
+		var seen events
+		l := limiter(t, timeout.Config{OnEvent: seen.add})
+		serve(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			hang(w, r)
+			if _, err := io.WriteString(w, "too late"); err != nil {
+				panic(http.ErrAbortHandler)
+			}
+		})))
+		if res, _, _ := s.get("/"); res.StatusCode != 503 {
+			s.Errorf("got %v", res.Status)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := seen.kinds(); got != "timeout deadline" {
+			s.Errorf("events: %s", got)
+		}
+		if s.log.String() != "" {
+			s.Errorf("the server logged %s", s.log)
 		}
 	})
 }

@@ -63,7 +63,8 @@ func (l *Limiter) reply(w http.ResponseWriter, r *http.Request, status int, e *E
 		}
 		h.Del("Retry-After")
 		if after := l.retryAfter(r, e); after > 0 {
-			h.Set("Retry-After", strconv.FormatInt(int64((after+time.Second-1)/time.Second), 10))
+			seconds := (after-1)/time.Second + 1 // rounded up
+			h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 		}
 	}
 	p := page{header: h, status: status}

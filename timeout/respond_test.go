@@ -24,6 +24,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 		failures := map[string]error{
 			"/call":    fmt.Errorf("finding ada: %w", &timeout.Error{Backend: "ldap", Reason: timeout.ReasonFull}),
 			"/own":     &timeout.Error{Backend: "ldap", RetryAfter: 1500 * time.Millisecond},
+			"/ages":    &timeout.Error{Backend: "ldap", RetryAfter: 1<<63 - 1},
 			"/none":    &timeout.Error{Backend: "ldap", RetryAfter: -1},
 			"/context": context.DeadlineExceeded,
 			"/net":     os.ErrDeadlineExceeded,
@@ -48,7 +49,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			status int
 			after  string
 		}{
-			"/call": {503, "120"}, "/own": {503, "2"}, "/none": {503, ""},
+			"/call": {503, "120"}, "/own": {503, "2"}, "/ages": {503, "9223372037"}, "/none": {503, ""},
 			"/context": {503, "120"}, "/net": {503, "120"}, "/reset": {503, "120"}, "/bare": {503, "120"}, "/missing": {500, ""}, "/invalid": {503, "120"}, "/bug": {500, ""},
 		} {
 			res, body, _ := s.get(path)

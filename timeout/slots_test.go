@@ -142,3 +142,30 @@ func TestSilentReturnAfterTheDeadline(t *testing.T) {
 		}
 	})
 }
+
+// The wait for a slot is part of the budget: the answer is due Total after the arrival,
+// for the one who waited too.
+func TestQueueIsPartOfTheBudget(t *testing.T) {
+	both(t, func(s *site, serve func(http.Handler)) {
+		const wait = 50 * time.Millisecond
+		l := limiter(s.T, timeout.Config{Slots: 1, Queue: 1, QueueWait: 2 * wait})
+		var handlers atomic.Int64
+		serve(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if handlers.Add(1) == 1 {
+				time.Sleep(wait)
+				return
+			}
+			if left, _ := timeout.Remaining(r.Context()); left != 190*time.Millisecond-wait {
+				s.Errorf("%v left for the handler", left)
+			}
+			hang(w, r)
+		})))
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { s.get("/") })
+		synctest.Wait() // it has the slot
+		if res, _, took := s.get("/"); res.StatusCode != 503 || took != total {
+			s.Errorf("got %v after %v, want it after %v", res.Status, took, total)
+		}
+	})
+}

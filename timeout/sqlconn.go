@@ -39,6 +39,9 @@ func (c *sqlConn) note(err error) error {
 	return err
 }
 
+// Raw is for the function that sql.Conn.Raw runs.
+func (c *sqlConn) Raw() driver.Conn { return c.Conn }
+
 func (c *sqlConn) IsValid() bool {
 	v, ok := c.Conn.(driver.Validator)
 	return !c.broken && (!ok || v.IsValid())

@@ -34,6 +34,13 @@ type transport struct {
 	next http.RoundTripper
 }
 
+// CloseIdleConnections serves the method of http.Client of that name.
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c, err := t.b.admit(r.Context())
 	if err != nil {
