@@ -506,7 +506,9 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		var down atomic.Bool
+		var requests atomic.Int32
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			requests.Add(1)
 			if down.Load() {
 				w.Header().Set("Retry-After", "60")
 				w.WriteHeader(http.StatusServiceUnavailable)
@@ -553,6 +555,15 @@ func TestWatch(t *testing.T) {
 		a.want(map[string]string{"x.json": doc("https://x", 2)})
 		a.remove("x.json")
 		settle(5 * time.Second)
+		b.want(map[string]string{})
+
+		// What the server would refuse is not tried more often than anything else.
+		a.write("bad.json", `{"origin":"https://bad","n":1,"n":2}`)
+		before := requests.Load()
+		settle(10 * time.Minute)
+		if n := requests.Load() - before; n < 40 || n > 200 {
+			t.Errorf("%d requests in ten minutes of nothing new", n)
+		}
 		b.want(map[string]string{})
 		stop()
 		for range dirs {

@@ -12,6 +12,11 @@
 // that cannot be taken, such as one that is not JSON yet, is reported, and
 // neither it nor its document is touched until it can.
 //
+// The server says what it takes, at /info/configuration: documents beyond that
+// are among the files that cannot be taken, and no push is larger. If it takes
+// nothing more because of a quota, that is reported, the files stay, and what
+// others change still comes.
+//
 // # When two directories change the same app
 //
 // The version that reached the server first keeps the file. The other one is

@@ -13,12 +13,11 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/brownout-go/brownout/syncproto"
 )
 
-// maxFile is how large a document may be, as servers have it by default.
-const maxFile = 1 << 20
+// maxFile is how large a file may be, white space included. What the server
+// takes of a document is less.
+const maxFile = 64 << 20
 
 // A file is a document as it is in the directory.
 type file struct {
@@ -43,7 +42,7 @@ func readFile(dir, name string) (file, error) {
 	case !info.Mode().IsRegular():
 		return file{}, errors.New("not a regular file")
 	case info.Size() > maxFile:
-		return file{}, fmt.Errorf("%d bytes: a document has at most %d", info.Size(), maxFile)
+		return file{}, fmt.Errorf("%d bytes: a file of a document has at most %d", info.Size(), maxFile)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -62,8 +61,8 @@ func readFile(dir, name string) (file, error) {
 		return file{}, fmt.Errorf("not a document: %w", err)
 	case v.Origin == nil || *v.Origin == "":
 		return file{}, errors.New(`no "origin"`)
-	case len(*v.Origin) > syncproto.MaxOrigin || !utf8.Valid(b) || strings.ContainsFunc(*v.Origin, unicode.IsControl):
-		return file{}, errors.New(`the "origin" is too long, or has control characters, or the file is not UTF-8`)
+	case !utf8.Valid(b) || strings.ContainsFunc(*v.Origin, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
+		return file{}, errors.New(`the "origin" has control characters, or half of a surrogate pair, or the file is not UTF-8`)
 	case v.Deleted == true:
 		return file{}, errors.New(`it says that it is deleted: remove the file instead`)
 	}

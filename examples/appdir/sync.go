@@ -32,8 +32,9 @@ type syncer struct {
 	out    io.Writer        // what has happened to files
 	errs   io.Writer
 
-	saved []byte // what of seen is on disk
-	lost  error  // why a version that lost a conflict could not be kept
+	saved  []byte            // what of seen is on disk
+	looked map[string]string // the sums that the last round found, by origin
+	lost   error             // why a version that lost a conflict could not be kept
 }
 
 // An entry is a file as it was when the device and it last agreed, or when the
@@ -95,16 +96,11 @@ func (s *syncer) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.take(ctx, files, problems); err != nil {
-		return err
+	s.looked = map[string]string{}
+	for origin, f := range files {
+		s.looked[origin] = sum(f.doc)
 	}
-	report, err := s.device.Sync(ctx)
-	var deleted *client.DeletedError
-	if errors.As(err, &deleted) && s.opts.revive {
-		if err = s.device.Revive(ctx); err == nil {
-			report, err = s.device.Sync(ctx)
-		}
-	}
+	report, err := s.exchange(ctx, files, problems)
 	if s.lost != nil {
 		return s.lost // and the device's state is not saved: the files stay as they are
 	}
@@ -114,54 +110,10 @@ func (s *syncer) sync(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(problems)) {
 		err = errors.Join(err, fmt.Errorf("%s: %w", name, problems[name]))
 	}
-	if deleted != nil && err != nil {
-		err = fmt.Errorf("%w; use -revive to make it anew of what is here, or remove .appdir and the files", err)
-	}
 	if report != (client.Report{}) {
 		fmt.Fprintf(s.out, "%d pulled, %d pushed, %d changed on both sides\n", report.Pulled, report.Pushed, report.Merged)
 	}
 	return err
-}
-
-// take tells the device what has changed in the directory.
-func (s *syncer) take(ctx context.Context, files map[string]file, problems map[string]error) error {
-	var set []json.RawMessage
-	for _, origin := range slices.Sorted(maps.Keys(files)) {
-		f, have := files[origin], s.device.Get(origin)
-		now, was := entry{f.name, sum(f.doc)}, s.seen[origin]
-		switch held := sum(have); {
-		case have != nil && held == now.Sum: // nothing new, or told before a crash
-		case now.Sum == was.Sum: // the device's is newer
-		case have != nil && held != was.Sum: // both are new
-			if err := s.keep(now.Name, f.doc); err != nil {
-				return err
-			}
-		default:
-			set = append(set, f.doc)
-		}
-		s.seen[origin] = now
-	}
-	var removed []string
-	for origin, was := range s.seen {
-		if _, there := files[origin]; there || problems[was.Name] != nil {
-			continue
-		}
-		if have := s.device.Get(origin); have != nil && sum(have) == was.Sum {
-			removed = append(removed, origin)
-		}
-		delete(s.seen, origin)
-	}
-	if len(set) > 0 {
-		if err := s.device.Set(ctx, set...); err != nil {
-			return err
-		}
-	}
-	if len(removed) > 0 {
-		if err := s.device.Remove(ctx, removed...); err != nil {
-			return err
-		}
-	}
-	return s.save()
 }
 
 // write brings the directory to what the device has. A file that is no longer

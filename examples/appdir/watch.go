@@ -88,15 +88,15 @@ func (s *syncer) stamps() string {
 	return b.String()
 }
 
-// changed says whether there is anything in the directory that the device has
-// not been told of.
+// changed says whether there is anything in the directory that the last round
+// has not seen. What it could not push waits for the next.
 func (s *syncer) changed() bool {
 	files, problems, err := scan(s.opts.dir)
 	if err != nil {
 		return true
 	}
 	for origin, f := range files {
-		if s.seen[origin].Sum != sum(f.doc) {
+		if now := sum(f.doc); now != s.seen[origin].Sum && now != s.looked[origin] {
 			return true
 		}
 	}
