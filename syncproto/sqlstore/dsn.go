@@ -97,7 +97,14 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return c.Driver().Open(string(c))
+	conn, err := c.Driver().Open(string(c))
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := conn.(driverConn); ok {
+		return &sqliteConn{d, make(map[string]*sqliteStmt)}, nil
+	}
+	return conn, nil
 }
 
 // Driver implements driver.Connector.
