@@ -43,8 +43,9 @@ type Event struct {
 	// StoreFailed; for StoreRecovered, how many it ends.
 	Failures int
 
-	// Header names the header that was sent. Of headers that go together (X-Sync-Poll and X-Sync-Poll-Time) there is one
-	// event, with the name of the first.
+	// Header names the header that was sent. Of headers that go together
+	// (X-Sync-Poll and X-Sync-Poll-Time) there is one event, with the name of
+	// the first.
 	Header string
 
 	// Wait is what a header says, for HeaderSent; how long the origin is left

@@ -78,7 +78,9 @@ func (t *Transport) Restore(holds ...Hold) {
 	defer t.mu.Unlock()
 	for _, h := range holds {
 		if h.NotBefore.After(now) {
-			t.origin(h.Origin, now).extend(earlier(h.NotBefore, now.Add(MaxInterval)), h.Soft)
+			// As a time from now: the wall clock may be set meanwhile.
+			until := now.Add(min(h.NotBefore.Sub(now), MaxInterval))
+			t.origin(h.Origin, now).extend(until, h.Soft)
 		}
 	}
 }

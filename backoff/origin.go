@@ -130,10 +130,3 @@ func (t *Transport) stretch() float64 {
 		return 1 + j*rand.Float64()
 	}
 }
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}

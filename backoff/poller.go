@@ -22,8 +22,8 @@ type Poller struct {
 	// context is [Deferrable], unless it was asked for by Soon.
 	//
 	// An error that is a [*WaitError] means that the service asked for a pause:
-	// the next call is no earlier than that ends. After any other error the time between
-	// calls doubles, up to Most, until one returns nil.
+	// the next call is no earlier than that ends. After any other error the
+	// time between calls doubles, up to Most, until one returns nil.
 	Poll func(ctx context.Context) error
 
 	// Every is the time from the end of one call to the start of the next. 0

@@ -23,9 +23,10 @@ type Store interface {
 
 	// Set replaces the value, all of it: fields that are zero are not kept from
 	// the value before. Interval and Until may be rounded up to whole seconds,
-	// nothing else may change. A value that [Value.ValidateAt] refuses is refused
-	// with its error, and the value before stays. Setting the zero Value is allowed: it says "no
-	// backoff" in so many words, and Get returns it with a nil error.
+	// nothing else may change. A value that [Value.ValidateAt] refuses is
+	// refused with its error, and the value before stays. Setting the zero
+	// Value is allowed: it says "no backoff" in so many words, and Get returns
+	// it with a nil error.
 	Set(ctx context.Context, v Value) error
 
 	// Del removes the value. Removing one that is not set is no error.

@@ -116,6 +116,14 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
+// CloseIdleConnections closes those of Base, if it can; http.Client's method of
+// that name calls it.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base().(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 // discard reads what is left of a small body, so that the connection can be
 // used again, and closes it.
 func discard(body io.ReadCloser) {

@@ -351,6 +351,31 @@ func TestHoldsSurviveARestart(t *testing.T) {
 	})
 }
 
+// What was restored is a time of the wall clock, which may be set to another one later.
+func TestARestoredHoldDoesNotFollowTheWallClock(t *testing.T) {
+	var tr backoff.Transport
+	until := time.Now().Add(time.Hour).Round(0) // as read from a file
+	tr.Restore(backoff.Hold{Origin: "http://example.org", NotBefore: until})
+	if got := tr.NotBefore("http://example.org", false); !got.Equal(until) || !strings.Contains(got.String(), " m=+") {
+		t.Errorf("held until %v, want %v with a monotonic reading", got, until)
+	}
+}
+
+type idleCounter struct {
+	http.RoundTripper
+	closed int
+}
+
+func (c *idleCounter) CloseIdleConnections() { c.closed++ }
+
+func TestIdleConnectionsCanBeClosed(t *testing.T) {
+	var base idleCounter
+	(&http.Client{Transport: &backoff.Transport{Base: &base}}).CloseIdleConnections()
+	if base.closed != 1 {
+		t.Error("the client's CloseIdleConnections did not reach Base")
+	}
+}
+
 func TestManyOriginsAreForgottenShortestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{answer: func(i int, r *http.Request) (*http.Response, error) {

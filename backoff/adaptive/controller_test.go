@@ -56,6 +56,16 @@ func TestAFleetTooLargeIsSpreadOverHalfOfMax(t *testing.T) {
 	}
 }
 
+// One request in thirty thousand years is a rate as well.
+func TestASmallRateIsNoRateAtAll(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	c := controller(t, Config{Rate: 1e-12, Max: time.Hour})
+	c.CurrentAt(now)
+	if v := c.CurrentAt(now).Interval; v < 30*time.Minute {
+		t.Errorf("the second client was told %v", v)
+	}
+}
+
 func TestStartSavesLearning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := controller(t, Config{Rate: 10, Min: time.Minute, Start: 10 * time.Minute})

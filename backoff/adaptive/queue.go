@@ -35,7 +35,8 @@ func (q *queue) comes(d time.Duration) time.Duration { return time.Duration(floa
 // next gives an appointment to a client and returns what to tell it; 0 if it
 // may come when it likes. rate may be infinite.
 func (q *queue) next(now time.Time, rate float64) time.Duration {
-	at := q.last.Add(time.Duration(float64(time.Second) / rate))
+	// No appointment is later than max, so no two need be further apart.
+	at := q.last.Add(time.Duration(min(float64(time.Second)/rate, float64(q.comes(q.max)))))
 	if soonest := now.Add(q.comes(q.min)); !at.After(soonest) {
 		q.last = soonest
 		return 0

@@ -6,7 +6,8 @@ import "time"
 type window struct {
 	slot   time.Duration
 	counts []float64 // a ring
-	at     int64     // the slot that now is in
+	start  time.Time // when it was first used: a wall clock that is set must not move the slots
+	at     int64     // the slot that now is in, counted from start
 	sum    float64
 }
 
@@ -16,7 +17,10 @@ func newWindow(slots int, slot time.Duration) window {
 
 // advance forgets what is too old.
 func (w *window) advance(now time.Time) {
-	at := now.UnixNano() / int64(w.slot)
+	if w.start.IsZero() {
+		w.start = now
+	}
+	at := int64(now.Sub(w.start) / w.slot)
 	for n := min(at-w.at, int64(len(w.counts))); n > 0; n-- {
 		w.at++
 		i := w.at % int64(len(w.counts))
