@@ -1,12 +1,9 @@
 package oidclogin
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,57 +31,51 @@ func (k keySet) VerifySignature(ctx context.Context, jwt string) ([]byte, error)
 	return payload, err
 }
 
-// memory is a transport that gives a good answer again for a while: a set of
-// keys asks for each key that it does not know.
-type memory struct {
-	base http.RoundTripper
-	keep time.Duration
+// burst is how often the keys may be asked for in a row. An issuer that changes
+// its key needs one.
+const burst = 5
+
+var errTooOften = errors.New("unknown keys come faster than they are asked for")
+
+// sparing is a transport that asks burst times, and then once every interval: a
+// set of keys asks for each key that it does not know, and at once, so that a
+// new one is good from its first token on.
+type sparing struct {
+	base  http.RoundTripper
+	every time.Duration
 
 	mu   sync.Mutex
-	have map[string]answer // by URL, of which an issuer has two
+	paid time.Time // until when what was asked is paid for
 }
 
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	until  time.Time
+func (s *sparing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !s.allow(time.Now()) {
+		return nil, errTooOften
+	}
+	return s.base.RoundTrip(r)
 }
 
-func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
-	m.mu.Lock()
-	a, ok := m.have[r.URL.String()]
-	m.mu.Unlock()
-	if ok && time.Now().Before(a.until) {
-		return a.response(r), nil
+func (s *sparing) allow(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.paid.Before(now) {
+		s.paid = now
 	}
-	res, err := m.base.RoundTrip(r)
-	if err != nil {
-		return nil, err
+	if s.paid.Sub(now) > (burst-1)*s.every {
+		return false
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > maxAnswer {
-		return nil, errors.New("the answer is too large")
-	}
-	a = answer{res.StatusCode, res.Header, body, time.Now().Add(m.keep)}
-	if res.StatusCode == http.StatusOK && strings.HasPrefix(strings.TrimSpace(string(body)), "{") {
-		m.mu.Lock()
-		if m.have == nil {
-			m.have = map[string]answer{}
-		}
-		m.have[r.URL.String()] = a
-		m.mu.Unlock()
-	}
-	return a.response(r), nil
+	s.paid = s.paid.Add(s.every)
+	return true
 }
 
-func (a answer) response(r *http.Request) *http.Response {
-	return &http.Response{
-		StatusCode: a.status, Status: http.StatusText(a.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.header.Clone(), Body: io.NopCloser(bytes.NewReader(a.body)), ContentLength: int64(len(a.body)), Request: r,
+// bounded is a transport whose answers end at maxAnswer bytes, and then are not
+// the JSON that they were.
+type bounded struct{ base http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := b.base.RoundTrip(r)
+	if err == nil {
+		res.Body = http.MaxBytesReader(nil, res.Body, maxAnswer)
 	}
+	return res, err
 }

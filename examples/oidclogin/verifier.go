@@ -43,16 +43,19 @@ type Config struct {
 	HTTP *http.Client
 	// Timeout bounds one request to the issuer. Zero means 10 s.
 	Timeout time.Duration
-	// Refresh is for how long a key that is not among the issuer's is not asked
-	// for again, so that tokens with made-up keys do not become requests to the
-	// issuer. A key that is new is unknown for as long. Zero means 1 min.
+	// Refresh bounds how often tokens with made-up keys make requests to the
+	// issuer, for it is asked whenever a key is not known. Five times it is
+	// asked at once, and then once every Refresh; meanwhile such a token is a
+	// 503, for its key may be new. Zero means 10 s.
 	Refresh time.Duration
 }
 
 // Verifier checks ID tokens. It is safe for concurrent use. It asks the issuer
 // when it first needs to, so that a server can start without it, and while the
 // issuer cannot be asked says so, which is a 503 and no 401; tokens signed with
-// keys that it has are accepted all the while.
+// keys that it has are accepted all the while. It asks for the keys again when
+// it meets one that it does not know, and so learns of a change with the first
+// token; one that the issuer takes back without a new one is good until then.
 type Verifier struct {
 	cfg   Config
 	http  *http.Client
@@ -84,14 +87,14 @@ func New(c Config) (*Verifier, error) {
 		c.Timeout = 10 * time.Second
 	}
 	if c.Refresh == 0 {
-		c.Refresh = time.Minute
+		c.Refresh = 10 * time.Second
 	}
 	h := *c.HTTP
 	base := h.Transport
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	h.Transport, h.Timeout = &memory{base: base, keep: c.Refresh}, c.Timeout
+	h.Transport, h.Timeout = bounded{base}, c.Timeout
 	return &Verifier{cfg: c, http: &h, turn: make(chan struct{}, 1), known: make(chan struct{})}, nil
 }
 
@@ -174,7 +177,9 @@ func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) 
 		oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
 	}
 	algs := slices.DeleteFunc(p.Algs, func(alg string) bool { return !slices.Contains(algorithms, alg) })
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(context.WithoutCancel(ctx), v.http), p.Keys)
+	asks := *v.http
+	asks.Transport = &sparing{base: asks.Transport, every: v.cfg.Refresh}
+	keys := oidc.NewRemoteKeySet(oidc.ClientContext(ctx, &asks), p.Keys)
 	v.tokens = oidc.NewVerifier(v.cfg.Issuer, keySet{keys}, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algs})
 	close(v.known)
 	return v.tokens, nil

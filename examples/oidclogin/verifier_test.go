@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -78,8 +79,9 @@ func (k key) sign(t *testing.T, claims map[string]any) string {
 type issuer struct {
 	t       *testing.T
 	keys    atomic.Pointer[[]key]
-	state   atomic.Value // "", "503", "garbage", "hangs"
+	state   atomic.Value // "", "503", "garbage", "hangs", "endless"
 	fetched atomic.Int32 // requests for keys
+	sent    atomic.Int64 // bytes, while endless
 	http    *http.Client
 	srv     *http.Server
 	net     *memnet.Network
@@ -111,6 +113,13 @@ func start(t *testing.T) *issuer {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case "garbage":
 			fmt.Fprint(w, "<html>maintenance</html>")
+		case "endless":
+			for {
+				n, err := io.WriteString(w, strings.Repeat(" ", 64<<10))
+				if is.sent.Add(int64(n)); err != nil {
+					panic(http.ErrAbortHandler)
+				}
+			}
 		case "hangs":
 			<-r.Context().Done()
 			panic(http.ErrAbortHandler)
@@ -265,7 +274,6 @@ func TestIssuerInTrouble(t *testing.T) {
 				is.net.Partition("localhost", "issuer.example")
 				is.http.CloseIdleConnections()
 				login(is.key().sign(t, claims(nil)), 200) // the key is known
-				time.Sleep(2 * time.Minute)               // and what was fetched is old
 				unknown := newKey(t, "unknown").sign(t, claims(nil))
 				login(unknown, 503)
 				synctest.Wait() // until the set of keys is done with the request that failed
@@ -276,39 +284,94 @@ func TestIssuerInTrouble(t *testing.T) {
 	}
 }
 
-// New keys are found, and made-up ones are not asked for each time.
+// A new key is good at once, and one that was taken back no longer is.
 func TestKeysChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := start(t)
 		v := is.verifier(oidclogin.Config{})
 		verify := func(k key) error {
 			_, err := v.Verify(t.Context(), k.sign(t, claims(nil)), client)
+			synctest.Wait() // a set of keys stores them after it has answered
 			return err
 		}
 		old, next := is.key(), newKey(t, "next")
 		if err := verify(old); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait() // a set of keys stores them after it has answered
-		for i := range 100 {
-			if err := verify(newKey(t, fmt.Sprint(i))); !errors.Is(err, oidclogin.ErrToken) {
-				t.Fatal(err)
-			}
-		}
-		if n := is.fetched.Load(); n != 1 {
-			t.Errorf("made-up keys made %d requests to the issuer", n-1)
-		}
+		begin := time.Now()
 		is.keys.Store(&[]key{next, old})
-		time.Sleep(time.Minute)
 		if err := errors.Join(verify(next), verify(old)); err != nil {
 			t.Error(err)
 		}
+		last := newKey(t, "last")
+		is.keys.Store(&[]key{last})
+		if err := verify(last); err != nil {
+			t.Error(err)
+		}
+		for _, gone := range []key{old, next} {
+			if err := verify(gone); !errors.Is(err, oidclogin.ErrToken) {
+				t.Errorf("a key that the issuer took back: %v", err)
+			}
+		}
+		if d := time.Since(begin); d != 0 {
+			t.Errorf("it took %v", d)
+		}
+	})
+}
+
+// Made-up keys do not become as many requests. While the issuer is not asked, an
+// unknown key may be a new one: nobody is sent away for it.
+func TestMadeUpKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := start(t)
+		v := is.verifier(oidclogin.Config{Refresh: time.Minute})
+		verify := func(k key) error {
+			_, err := v.Verify(t.Context(), k.sign(t, claims(nil)), client)
+			synctest.Wait()
+			return err
+		}
+		if err := verify(is.key()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			err := verify(newKey(t, fmt.Sprint(i)))
+			if known := i < 4; err == nil || errors.Is(err, syncproto.ErrBadAssertion) != known {
+				t.Fatalf("made-up key %d: %v", i, err)
+			}
+		}
+		if n := is.fetched.Load(); n != 5 {
+			t.Errorf("made-up keys made %d requests to the issuer", n-1)
+		}
+		if err := verify(is.key()); err != nil {
+			t.Errorf("a key that is known: %v", err)
+		}
+		for range 60 {
+			time.Sleep(time.Second)
+			verify(newKey(t, "made up"))
+		}
+		if n := is.fetched.Load(); n != 6 {
+			t.Errorf("made-up keys made %d requests to the issuer in a minute, want one", n-5)
+		}
+		next := newKey(t, "next")
 		is.keys.Store(&[]key{next})
 		time.Sleep(time.Minute)
-		verify(newKey(t, "whatever")) // makes it ask
-		synctest.Wait()
-		if err := verify(old); !errors.Is(err, oidclogin.ErrToken) {
-			t.Errorf("a key that the issuer took back: %v", err)
+		if err := verify(next); err != nil {
+			t.Errorf("a new key, once the issuer may be asked: %v", err)
+		}
+	})
+}
+
+// An issuer that sends without end is not listened to for as long.
+func TestEndlessAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := start(t)
+		is.state.Store("endless")
+		v := is.verifier(oidclogin.Config{})
+		if _, err := v.Verify(t.Context(), is.key().sign(t, claims(nil)), client); err == nil || errors.Is(err, syncproto.ErrBadAssertion) {
+			t.Error(err)
+		}
+		if n := is.sent.Load(); n < 1<<20 || n > 4<<20 {
+			t.Errorf("it could send %d bytes", n)
 		}
 	})
 }
