@@ -31,7 +31,7 @@ type Conn struct {
 	done   chan struct{}      // closed once the connection is to end at once
 	failed chan struct{}      // closed once a direction has failed to write
 	fails  sync.Once
-	others sync.WaitGroup // the goroutine that is not run's
+	flows  atomic.Int32 // directions that have not ended
 }
 
 // Info returns what is known of the connection now.
@@ -116,7 +116,9 @@ func (c *Conn) end(rst bool, why error) {
 	}
 }
 
-// run is the life of the connection. It is called in a goroutine of its own.
+// run connects to the upstream and starts both directions. It is called in a
+// goroutine of its own, which dialling leaves with a large stack: that is not
+// kept for the life of the connection.
 func (c *Conn) run(ctx context.Context, cancel context.CancelFunc) {
 	upstream, err := c.proxy.dial(ctx)
 	cancel()
@@ -137,12 +139,9 @@ func (c *Conn) run(ctx context.Context, cancel context.CancelFunc) {
 	c.proxy.emit(Opened, c, nil)
 	c.up.src, c.up.dst = c.client, upstream
 	c.down.src, c.down.dst = upstream, c.client
-
-	c.others.Go(func() { c.copy(&c.up, &c.down) })
-	c.copy(&c.down, &c.up)
-	c.others.Wait()
-	c.end(c.reason() != nil, nil)
-	c.finish(Broken)
+	c.flows.Store(2)
+	go c.copy(&c.up, &c.down)
+	go c.copy(&c.down, &c.up)
 }
 
 func (c *Conn) reason() error {
@@ -152,8 +151,9 @@ func (c *Conn) reason() error {
 }
 
 // finish tells how the connection has ended: by itself, by command, or by
-// failing in the given way.
+// failing in the given way. It is the last that is done.
 func (c *Conn) finish(kind EventKind) {
+	defer c.proxy.ended(c)
 	c.ended.Store(true)
 	switch err := c.reason(); err {
 	case nil:
@@ -165,7 +165,8 @@ func (c *Conn) finish(kind EventKind) {
 	}
 }
 
-// copy runs one direction, and ends the other if it breaks.
+// copy runs one direction, and ends the other if it breaks. It is called in a
+// goroutine of its own, and the one that is done last ends the connection.
 func (c *Conn) copy(f, back *flow) {
 	b := f.run(back, &c.proxy.pool, c.done, c.failed)
 	switch {
@@ -185,5 +186,9 @@ func (c *Conn) copy(f, back *flow) {
 		c.end(false, nil)
 	default:
 		c.end(true, b.err)
+	}
+	if c.flows.Add(-1) == 0 {
+		c.end(c.reason() != nil, nil)
+		c.finish(Broken)
 	}
 }

@@ -37,8 +37,8 @@
 //
 // # Cost
 //
-// A connection takes two goroutines and, while it is quiet, about 10 KiB
-// with their stacks. One that is not takes buffers from a pool, up to 128 KiB
-// in each direction. That much in one piece makes up for the splice system
+// A connection takes two goroutines and, while it is quiet, about 6 KiB with
+// their stacks, 7 under an Injector. One that is not takes buffers from a pool,
+// up to 128 KiB in each direction. That much in one piece makes up for the splice system
 // call, which would not tell how many bytes have passed, nor stop for Hold.
 package proxy

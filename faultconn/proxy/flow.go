@@ -34,11 +34,7 @@ func (b *buffers) get(tier int) *[]byte {
 	return &p
 }
 
-func (b *buffers) put(tier int, p *[]byte) {
-	if p != nil {
-		b[tier-1].Put(p)
-	}
-}
+func (b *buffers) put(tier int, p *[]byte) { b[tier-1].Put(p) }
 
 // A flow is one direction of a connection.
 type flow struct {
@@ -47,7 +43,12 @@ type flow struct {
 	bytes    atomic.Int64
 	last     atomic.Int64 // when bytes last passed, in Unix nanoseconds
 	eof      atomic.Bool  // src has ended its stream
-	small    [256]byte
+
+	// What is read into: small, or a buffer of the pool.
+	small  [256]byte
+	tier   int       // of sizes
+	pooled *[]byte   // nil at tier 0
+	until  time.Time // read deadline while a pooled buffer is held
 
 	// What the other direction, by failing to write to src, has found out.
 	dying    atomic.Bool // src is dead; what it sent before is to be saved
@@ -62,68 +63,118 @@ type broken struct {
 
 // run copies until the stream ends; done ends it early. failed is closed once
 // a direction has failed to write.
+//
+// A quiet connection waits in Read here for most of its life, on a stack of 2 KiB
+// as long as the deepest call, Write, fits in. So what is not needed for that is
+// in functions of its own.
 func (f *flow) run(back *flow, pool *buffers, done, failed <-chan struct{}) *broken {
-	var (
-		tier   int
-		buf    = f.small[:]
-		pooled *[]byte
-		until  time.Time // read deadline while a pooled buffer is held
-	)
-	defer func() { pool.put(max(tier, 1), pooled) }()
+	defer f.shrink(pool)
 	for {
-		if tier > 0 && !f.dying.Load() {
-			if now := time.Now(); until.Sub(now) < quiet/2 {
-				until = now.Add(quiet)
-				if err := f.src.SetReadDeadline(until); err != nil {
-					return &broken{err: err}
-				}
-			}
+		if err := f.prolong(); err != nil {
+			return &broken{err: err}
 		}
-		n, err := f.src.Read(buf)
+		n, err := f.src.Read(f.buffer())
 		if n > 0 {
 			if !f.gate.pass(done) {
 				return &broken{err: net.ErrClosed}
 			}
-			w, err := f.dst.Write(buf[:n])
-			if w > 0 {
-				f.bytes.Add(int64(w))
-				f.last.Store(time.Now().UnixNano())
-			}
+			w, err := f.dst.Write(f.buffer()[:n])
+			f.count(w)
 			if err != nil {
 				return &broken{write: true, err: err}
 			}
 		}
 		switch {
 		case err == nil:
-			if n == len(buf) && tier < len(sizes)-1 {
-				pool.put(max(tier, 1), pooled)
-				tier++
-				pooled = pool.get(tier)
-				buf = *pooled
-			}
-		case err == io.EOF:
-			if f.isReset(back, failed) {
-				return &broken{err: syscall.ECONNRESET}
-			}
-			f.eof.Store(true)
-			if !f.gate.pass(done) {
-				return &broken{err: net.ErrClosed}
-			}
-			return f.finish()
-		case errors.Is(err, os.ErrDeadlineExceeded) && tier > 0 && !f.dying.Load() && !time.Now().Before(until):
-			pool.put(tier, pooled)
-			tier, pooled, buf = 0, nil, f.small[:]
-			until = time.Time{}
-			if err := f.src.SetReadDeadline(until); err != nil {
+			f.grow(n, pool)
+		case f.isQuiet(err):
+			if err := f.rest(pool); err != nil {
 				return &broken{err: err}
 			}
-			if f.dying.Load() { // since then; the deadline just cleared was not ours
-				_ = f.src.SetReadDeadline(time.Now().Add(grace))
-			}
+		case err == io.EOF:
+			return f.end(back, done, failed)
 		default:
 			return &broken{err: err}
 		}
 	}
+}
+
+func (f *flow) buffer() []byte {
+	if f.pooled != nil {
+		return *f.pooled
+	}
+	return f.small[:]
+}
+
+//go:noinline
+func (f *flow) count(n int) {
+	if n > 0 {
+		f.bytes.Add(int64(n))
+		f.last.Store(time.Now().UnixNano())
+	}
+}
+
+// grow takes a larger buffer after a read of n bytes that has filled the one
+// there is.
+func (f *flow) grow(n int, pool *buffers) {
+	if n < sizes[f.tier] || f.tier == len(sizes)-1 {
+		return
+	}
+	next := pool.get(f.tier + 1)
+	tier := f.tier + 1
+	f.shrink(pool)
+	f.tier, f.pooled = tier, next
+}
+
+// shrink gives the buffer back to the pool.
+func (f *flow) shrink(pool *buffers) {
+	if f.pooled != nil {
+		pool.put(f.tier, f.pooled)
+		f.tier, f.pooled = 0, nil
+	}
+}
+
+// prolong has Read return after a while in which nothing comes, if there is a
+// buffer to give back then.
+func (f *flow) prolong() error {
+	if f.pooled == nil || f.dying.Load() {
+		return nil
+	}
+	if now := time.Now(); f.until.Sub(now) < quiet/2 {
+		f.until = now.Add(quiet)
+		return f.src.SetReadDeadline(f.until)
+	}
+	return nil
+}
+
+// isQuiet reports whether a read has failed because of prolong's deadline.
+func (f *flow) isQuiet(err error) bool {
+	return f.pooled != nil && errors.Is(err, os.ErrDeadlineExceeded) && !f.dying.Load() && !time.Now().Before(f.until)
+}
+
+// rest goes back to the small buffer, to read without a deadline.
+func (f *flow) rest(pool *buffers) error {
+	f.shrink(pool)
+	f.until = time.Time{}
+	if err := f.src.SetReadDeadline(f.until); err != nil {
+		return err
+	}
+	if f.dying.Load() { // since then; the deadline just cleared was not ours
+		_ = f.src.SetReadDeadline(time.Now().Add(grace))
+	}
+	return nil
+}
+
+// end passes the end of the stream on, if it is one.
+func (f *flow) end(back *flow, done, failed <-chan struct{}) *broken {
+	if f.isReset(back, failed) {
+		return &broken{err: syscall.ECONNRESET}
+	}
+	f.eof.Store(true)
+	if !f.gate.pass(done) {
+		return &broken{err: net.ErrClosed}
+	}
+	return f.finish()
 }
 
 // isReset tells an end of stream that is none: an RST is reported once, and if
@@ -153,7 +204,7 @@ func (f *flow) isReset(back *flow, failed <-chan struct{}) bool {
 	return false
 }
 
-// finish passes the end of the stream on.
+// finish tells dst that the stream has ended.
 func (f *flow) finish() *broken {
 	w, ok := f.dst.(interface{ CloseWrite() error })
 	if !ok {

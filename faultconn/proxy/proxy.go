@@ -118,13 +118,15 @@ func (p *Proxy) start(client net.Conn) {
 	p.conns[c.id] = c
 	p.running++
 	p.mu.Unlock()
-	go func() {
-		c.run(ctx, cancel)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.conns, c.id)
-		p.stopped()
-	}()
+	go c.run(ctx, cancel)
+}
+
+// ended is called once for each connection that start has begun.
+func (p *Proxy) ended(c *Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c.id)
+	p.stopped()
 }
 
 func (p *Proxy) dial(ctx context.Context) (net.Conn, error) {
