@@ -46,12 +46,16 @@ type dialect struct {
 	insertMissing func(table, columns, values string) string
 
 	// write are the options of a transaction that writes, read of one that
-	// sees one moment.
+	// sees one moment. Neither is for SQLite.
 	write, read *sql.TxOptions
 
 	// begin, unless it is empty, is the statement that begins a transaction
 	// that writes, instead of write.
 	begin string
+
+	// lazyRows says that a row is looked for when it is asked for. All others
+	// send what the statement asks for, read or not.
+	lazyRows bool
 
 	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool

@@ -14,6 +14,7 @@ var batches = [...]int{100, 10, 1}
 type queries struct {
 	state, open, openOne string
 	cutoff, more, page   string
+	pull                 string
 	findID, addID        string
 	forgetIDs            string
 	total                string
@@ -61,6 +62,11 @@ func newQueries(d *dialect) *queries {
 		secret:       "SELECT value FROM sync_secrets WHERE name = ?",
 		createSecret: d.insertMissing("sync_secrets", "name, value", "?, ?"),
 	}
+	if d.lazyRows {
+		// The state and the records at once: first a row without a time.
+		q.pull = "SELECT uuid, NULL, deleted, last FROM sync_collections" + of +
+			" UNION ALL SELECT origin, written, doc, NULL FROM sync_records" + of + " AND written > ? ORDER BY 2"
+	}
 	if d.lockAccount {
 		q.lock = "SELECT 1 FROM sync_accounts WHERE account = ? FOR UPDATE"
 		q.createAccount = d.insertMissing("sync_accounts", "account", "?")
@@ -81,7 +87,7 @@ func newQueries(d *dialect) *queries {
 // each calls f with every statement.
 func (q *queries) each(f func(*string)) {
 	all := []*string{
-		&q.state, &q.open, &q.openOne, &q.cutoff, &q.more, &q.page, &q.findID, &q.addID, &q.forgetIDs,
+		&q.state, &q.open, &q.openOne, &q.cutoff, &q.more, &q.page, &q.pull, &q.findID, &q.addID, &q.forgetIDs,
 		&q.total, &q.create, &q.update, &q.clear, &q.replace, &q.users, &q.collections, &q.secret, &q.createSecret, &q.lock, &q.createAccount,
 	}
 	for i := range q.held {

@@ -16,16 +16,20 @@ import (
 // client takes its time; a larger one streams the rest.
 const ahead = 64 << 10
 
-// Read implements [syncproto.Store]. It runs in a read-only transaction, which
-// sees one moment and holds up no writer. One of more than 64 KiB lasts until
-// the last record is taken.
+// Read implements [syncproto.Store]. It sees one moment, in a read-only
+// transaction or, with SQLite, in one statement, and holds up no writer. One of
+// more than 64 KiB lasts until the last record is taken.
 func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int,
 	begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
 	var more bool
 	var out output
 	err := s.insist(ctx, func() (err error) {
 		out = output{begin: begin, each: each}
-		more, err = s.readInto(ctx, &out, key, since, limit)
+		if s.dialect.lazyRows {
+			more, err = s.pull(ctx, &out, key, since, limit)
+		} else {
+			more, err = s.readInto(ctx, &out, key, since, limit)
+		}
 		if err != nil && out.begun {
 			return &final{err} // what the callbacks were given can't be taken back
 		}
@@ -48,6 +52,41 @@ func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 	return more, nil
 }
 
+// pull reads with one statement, and stops after the last record of the page.
+func (s *Store) pull(ctx context.Context, out *output, key syncproto.Key, since syncproto.Time, limit int) (more bool, err error) {
+	rows, err := s.db.QueryContext(ctx, s.queries.pull, key.User, key.Collection, key.User, key.Collection, int64(since))
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	var until syncproto.Time
+	for n := 0; rows.Next(); {
+		var name string
+		var written, last sql.NullInt64
+		var bytes sql.RawBytes
+		if err := rows.Scan(&name, &written, &bytes, &last); err != nil {
+			return false, err
+		}
+		if !written.Valid { // the first row
+			st := stateRow{uuid: name, last: last.Int64, deleted: bytes}
+			if out.state, err = st.state(); err != nil {
+				return false, err
+			}
+			continue
+		}
+		t := syncproto.Time(written.Int64)
+		if n++; limit > 0 && n > limit && t != until {
+			return true, nil
+		}
+		until = t
+		if err := out.add(syncproto.Record{Time: t, App: syncproto.App{Origin: name, Doc: json.RawMessage(bytes)}}); err != nil {
+			return false, err
+		}
+	}
+	return false, rows.Err()
+}
+
+// readInto reads what there is to read, one statement after the other.
 func (s *Store) readInto(ctx context.Context, out *output, key syncproto.Key, since syncproto.Time, limit int) (more bool, err error) {
 	tx, err := s.db.BeginTx(ctx, s.dialect.read)
 	if err != nil {

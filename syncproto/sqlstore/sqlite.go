@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"database/sql"
 	"errors"
 	"strings"
 
@@ -15,7 +14,7 @@ func sqliteDialect() *dialect {
 		upsert:        onConflict,
 		insertMissing: onConflictDoNothing,
 		begin:         "BEGIN IMMEDIATE",
-		read:          &sql.TxOptions{ReadOnly: true},
+		lazyRows:      true,
 		oneWriter:     true,
 		lockSchema:    func(*tx) error { return nil }, // the transaction has the database
 		again: func(err error) bool {
