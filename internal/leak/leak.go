@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 // grace is how long a goroutine that is already on its way out may take. It
@@ -34,14 +36,9 @@ func Main(m interface{ Run() int }) {
 // testing package's or the caller's, once they have had time to end; "" when
 // there are none.
 func Wait() string {
-	deadline := time.Now().Add(grace)
-	for {
-		left := running()
-		if left == "" || time.Now().After(deadline) {
-			return left
-		}
-		time.Sleep(time.Millisecond)
-	}
+	var left string
+	wait.Until(grace, func() bool { left = running(); return left == "" })
+	return left
 }
 
 // harmless are the goroutines that the standard library keeps for the life of

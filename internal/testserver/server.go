@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 // TB is the part of testing.TB that is used.
@@ -83,20 +85,18 @@ func (s *Server) Start() {
 	go func() { _ = cmd.Wait(); close(exited) }()
 	s.cmd, s.output, s.exited = cmd, output, exited
 
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		err := s.ready()
-		if err == nil {
-			return
-		}
+	var err error
+	if !wait.Until(patience, func() bool {
 		select {
 		case <-exited:
 			s.cmd = nil
 			s.tb.Fatalf("testserver: %s ended instead of serving %s:\n%s", s.path, s.Addr, output)
 		default:
 		}
-		if time.Now().After(deadline) {
-			s.tb.Fatalf("testserver: %s does not serve %s after %v: %v", s.path, s.Addr, patience, err)
-		}
+		err = s.ready()
+		return err == nil
+	}) {
+		s.tb.Fatalf("testserver: %s does not serve %s after %v: %v", s.path, s.Addr, patience, err)
 	}
 }
 
@@ -120,10 +120,8 @@ func (s *Server) Freeze() {
 	s.tb.Helper()
 	s.signal(syscall.SIGSTOP)
 	// The kernel stops the process soon, not at once.
-	for deadline := time.Now().Add(patience); !s.stopped(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.tb.Fatalf("testserver: %s does not stop", s.path)
-		}
+	if !wait.Until(patience, s.stopped) {
+		s.tb.Fatalf("testserver: %s does not stop", s.path)
 	}
 }
 
