@@ -15,8 +15,9 @@ import (
 //   - no two writes of a collection have the same time;
 //   - what ended before something else began comes before it;
 //   - a read is what the writes up to its state's Last leave behind, all of it
-//     and nothing else;
-//   - a conditional write goes through if and only if nothing lies between;
+//     and nothing else, or the beginning of that, whole writes, and says so;
+//   - a conditional write goes through if and only if nothing lies between, and
+//     one with a quota if and only if what is new is not too much;
 //   - a uuid lasts for one life of the collection.
 func (h *history) check() []string {
 	var c checker
@@ -53,12 +54,14 @@ type moment struct {
 }
 
 func (c *checker) collection(h *history, key syncproto.Key) {
-	var done, refused []*writeOp
+	var done, refused, over []*writeOp
 	for _, w := range h.writes {
 		switch {
 		case w.key != key:
 		case w.refuse:
 			refused = append(refused, w)
+		case w.over:
+			over = append(over, w)
 		case w.write.Delete != nil && w.idle(h):
 		default:
 			done = append(done, w)
@@ -81,6 +84,9 @@ func (c *checker) collection(h *history, key syncproto.Key) {
 	for _, w := range refused {
 		c.conflict(w, done)
 	}
+	for _, w := range over {
+		c.quota(w, moments)
+	}
 }
 
 // idle says whether a deletion found the collection deleted already: it then
@@ -92,7 +98,7 @@ func (w *writeOp) idle(h *history) bool {
 		return w.res.Previous == w.res.Time
 	}
 	for _, o := range h.writes {
-		if o == w || o.key != w.key || o.refuse || o.write.Delete == nil || o.res.Time != w.res.Time {
+		if o == w || o.key != w.key || o.refuse || o.over || o.write.Delete == nil || o.res.Time != w.res.Time {
 			continue
 		}
 		if o.exact() && o.res.Previous != o.res.Time || !o.exact() && o.begin < w.begin {
@@ -117,6 +123,9 @@ func (c *checker) replay(done []*writeOp) []moment {
 		if t := w.write.IfUnmodifiedSince; t != nil && w.write.Delete == nil && now.last != 0 && now.last > *t {
 			c.failf("a conditional write went through after\n\t%v\n\t%v", now.by, w)
 		}
+		if w.exact() && now.exceeded(w) {
+			c.failf("a write went through over its quota, after\n\t%v\n\t%v", now.by, w)
+		}
 		next := moment{by: w, last: w.res.Time, life: now.life, records: map[string]syncproto.Record{}}
 		if w.write.Delete != nil {
 			next.deleted = w.write.Delete
@@ -138,6 +147,29 @@ func (c *checker) replay(done []*writeOp) []moment {
 		moments = append(moments, now)
 	}
 	return moments
+}
+
+// exceeded says whether a write is over its quota if it comes next.
+func (m moment) exceeded(w *writeOp) bool {
+	n, added := len(m.records), 0
+	for _, a := range w.write.Apps {
+		if _, ok := m.records[a.Origin]; !ok {
+			added++
+		}
+	}
+	return w.write.Quota.Apps > 0 && added > 0 && n+added > w.write.Quota.Apps
+}
+
+// quota demands that a refused write would have been too much at some moment.
+func (c *checker) quota(w *writeOp, moments []moment) {
+	for i, m := range moments {
+		over := i+1 < len(moments) && moments[i+1].by.before(w.span)
+		begun := m.by == nil || !w.before(m.by.span)
+		if begun && !over && m.exceeded(w) {
+			return
+		}
+	}
+	c.failf("over the quota without a reason:\n\t%v", w)
 }
 
 // order demands that writes that did not overlap have times in their order.
@@ -178,11 +210,32 @@ func (c *checker) read(r *readOp, moments []moment) {
 	} else if r.page.state.UUID != "" {
 		c.failf("a uuid, and no life:\n\t%v", r)
 	}
+	c.page(r, m)
+}
+
+// page demands that the records of a read are those of the moment, or the first
+// of them.
+func (c *checker) page(r *readOp, m moment) {
+	var all []syncproto.Record
 	want := map[string]syncproto.Record{}
-	for origin, rec := range m.records {
+	for _, rec := range m.records {
 		if rec.Time > r.since {
-			want[origin] = rec
+			all = append(all, rec)
+			want[rec.Origin] = rec
 		}
+	}
+	slices.SortFunc(all, func(a, b syncproto.Record) int { return int(a.Time - b.Time) })
+	n := len(r.page.records)
+	if !r.page.more {
+		n = len(all)
+	} else if n >= len(all) || n > 0 && all[n-1].Time == all[n].Time {
+		c.failf("a page of %d of %d that ends within a write, or with nothing left:\n\t%v", n, len(all), r)
+		return
+	} else if n < max(1, r.limit) {
+		c.failf("a page of less than its limit, and more:\n\t%v", r)
+	}
+	if k := min(len(r.page.records), len(all)); r.limit > 0 && k > r.limit && all[k-1].Time != all[r.limit-1].Time {
+		c.failf("a page over its limit:\n\t%v", r)
 	}
 	got := map[string]bool{}
 	var last syncproto.Time
@@ -201,9 +254,9 @@ func (c *checker) read(r *readOp, moments []moment) {
 		got[rec.Origin] = true
 		last = max(last, w.Time)
 	}
-	for _, origin := range slices.Sorted(maps.Keys(want)) {
-		if !got[origin] {
-			c.failf("missed: %s as %v %s:\n\t%v", origin, want[origin].Time, want[origin].Doc, r)
+	for _, rec := range all[:n] {
+		if !got[rec.Origin] {
+			c.failf("missed: %s as %v %s:\n\t%v", rec.Origin, rec.Time, rec.Doc, r)
 		}
 	}
 }

@@ -50,6 +50,10 @@ var defects = []string{
 	"since not strict",
 	"deletion keeps records",
 	"refuses without a reason",
+	"page ends within a write",
+	"page hides that there is more",
+	"quota ignored",
+	"quota counts what is replaced",
 }
 
 func (d *double) has(defect string) bool { return d.defect == defect }
@@ -74,7 +78,7 @@ func (d *double) State(_ context.Context, key syncproto.Key) (syncproto.State, e
 
 func (d *double) Ping(context.Context) error { return nil }
 
-func (d *double) Read(_ context.Context, key syncproto.Key, since syncproto.Time, _ int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
+func (d *double) Read(_ context.Context, key syncproto.Key, since syncproto.Time, limit int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
 	time.Sleep(time.Millisecond)
 	d.mu.Lock()
 	s := *d.open(key)
@@ -86,12 +90,18 @@ func (d *double) Read(_ context.Context, key syncproto.Key, since syncproto.Time
 	if err := begin(s.State); err != nil {
 		return false, err
 	}
+	n, last := 0, syncproto.Time(0)
 	for _, r := range slices.SortedFunc(maps.Values(s.records), func(a, b syncproto.Record) int { return int(a.Time - b.Time) }) {
-		if r.Time > since {
-			if err := each(r); err != nil {
-				return false, err
-			}
+		if r.Time <= since {
+			continue
 		}
+		if limit > 0 && n >= limit && (r.Time != last || d.has("page ends within a write")) {
+			return !d.has("page hides that there is more"), nil
+		}
+		if err := each(r); err != nil {
+			return false, err
+		}
+		n, last = n+1, r.Time
 	}
 	return false, nil
 }
@@ -117,6 +127,15 @@ func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) 
 	d.count++
 	if d.has("refuses without a reason") && w.IfUnmodifiedSince != nil && d.count%5 == 0 {
 		return res, syncproto.ErrConflict
+	}
+	n := 0
+	for _, a := range w.Apps {
+		if _, ok := s.records[a.Origin]; !ok || d.has("quota counts what is replaced") {
+			n++
+		}
+	}
+	if q := w.Quota.Apps; q > 0 && n > 0 && len(s.records)+n > q && !d.has("quota ignored") {
+		return res, &syncproto.QuotaError{What: "apps", Limit: int64(q), Have: int64(len(s.records) + n)}
 	}
 	if d.has("condition checked before the transaction") || d.has("time taken before the transaction") {
 		pause()
@@ -312,6 +331,9 @@ func TestHistoriesOfAClient(t *testing.T) {
 		t.Errorf("%s", strings.Join(wrong, "\n"))
 	}
 	for _, defect := range defects {
+		if defect == "quota ignored" {
+			continue // a server's quota is not the client's to choose
+		}
 		found := histories(t, 100, over(func() syncproto.Store {
 			if defect == "since not strict" {
 				return sinceNotStrict{&double{defect: defect}}

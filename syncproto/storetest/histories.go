@@ -117,7 +117,7 @@ func record(ctx context.Context, rng *rand.Rand, stores []syncproto.Store) (*his
 	}
 	last := &historyDevice{n: historyDevices, h: h, keys: keys, stores: stores, rng: rng, since: map[syncproto.Key]syncproto.Time{}}
 	for _, k := range keys {
-		if err := last.read(ctx, k, 0); err != nil {
+		if err := last.read(ctx, k, 0, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -188,8 +188,10 @@ func (d *historyDevice) act(ctx context.Context, i int) error {
 	id := fmt.Sprintf("%d/%d", d.n, i)
 	w := syncproto.Write{ID: id}
 	switch p := d.rng.IntN(100); {
+	case p < 25:
+		return d.read(ctx, key, d.since[key], 0)
 	case p < 40:
-		return d.read(ctx, key, d.since[key])
+		return d.read(ctx, key, d.since[key], 1+d.rng.IntN(4))
 	case p < 48:
 		w.Delete = &syncproto.Deletion{ClientID: id}
 	default:
@@ -202,6 +204,8 @@ func (d *historyDevice) act(ctx context.Context, i int) error {
 		if p < 70 {
 			since := d.since[key]
 			w.IfUnmodifiedSince = &since
+		} else if p < 85 {
+			w.Quota.Apps = 1 + d.rng.IntN(5)
 		}
 	}
 	return d.send(ctx, &writeOp{span: span{begin: d.h.tick()}, device: d.n, key: key, write: w})
@@ -218,9 +222,8 @@ func (d *historyDevice) send(ctx context.Context, w *writeOp) error {
 	w.tries++
 	res, err := first.Write(ctx, w.key, w.write)
 	wg.Wait()
-	switch {
-	case errors.Is(err, syncproto.ErrConflict):
-		w.refuse = true
+	switch w.refused(err); {
+	case w.refuse || w.over:
 	case err != nil || d.rng.IntN(8) == 0: // or the answer is lost
 		if err != nil {
 			d.h.failed()
@@ -228,16 +231,27 @@ func (d *historyDevice) send(ctx context.Context, w *writeOp) error {
 		d.lost = append(d.lost, w)
 		return ctx.Err()
 	}
-	if w.refuse && w.tries > 1 {
+	if (w.refuse || w.over) && w.tries > 1 {
 		// A copy may have gone through after this one was refused, or still do.
 		// Whether it did is found out by asking without the condition.
-		w.refuse, w.write.IfUnmodifiedSince = false, nil
+		w.unconditional()
 		d.lost = append(d.lost, w)
 		return nil
 	}
 	w.res = res
 	d.h.wrote(w)
 	return nil
+}
+
+// refused takes note of an answer that says so.
+func (w *writeOp) refused(err error) {
+	var q *syncproto.QuotaError
+	w.refuse, w.over = errors.Is(err, syncproto.ErrConflict), errors.As(err, &q)
+}
+
+func (w *writeOp) unconditional() {
+	w.refuse, w.over = false, false
+	w.write.IfUnmodifiedSince, w.write.Quota = nil, syncproto.Quota{}
 }
 
 // again repeats a write that had no answer.
@@ -247,12 +261,11 @@ func (d *historyDevice) again(ctx context.Context) error {
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
 		w.tries++
 		res, err := d.store().Write(ctx, w.key, w.write)
-		if err == nil || errors.Is(err, syncproto.ErrConflict) {
-			if w.refuse = err != nil; w.refuse {
-				// As in send: only without the condition is the answer certain.
-				w.refuse, w.write.IfUnmodifiedSince = false, nil
-				continue
-			}
+		if w.refused(err); w.refuse || w.over {
+			w.unconditional() // as in send
+			continue
+		}
+		if err == nil {
 			w.res = res
 			d.h.wrote(w)
 			return nil
@@ -264,15 +277,15 @@ func (d *historyDevice) again(ctx context.Context) error {
 	}
 }
 
-func (d *historyDevice) read(ctx context.Context, key syncproto.Key, since syncproto.Time) error {
+func (d *historyDevice) read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int) error {
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
 		x := &suite{Store: d.store(), timeless: true}
-		r := &readOp{span: span{begin: d.h.tick()}, device: d.n, key: key, since: since}
-		p, err := x.tryRead(ctx, key, since, 0)
+		r := &readOp{span: span{begin: d.h.tick()}, device: d.n, key: key, since: since, limit: limit}
+		p, err := x.tryRead(ctx, key, since, limit)
 		if err == nil {
 			r.page = p
 			d.h.read(r)
-			d.since[key] = p.state.Last
+			d.since[key] = p.until(since)
 			return nil
 		}
 		if errors.Is(err, errOrder) {

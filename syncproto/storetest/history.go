@@ -32,6 +32,7 @@ type writeOp struct {
 	write  syncproto.Write
 	res    syncproto.Result
 	refuse bool // with ErrConflict
+	over   bool // refused with a QuotaError
 	tries  int
 }
 
@@ -40,6 +41,7 @@ type readOp struct {
 	device int
 	key    syncproto.Key
 	since  syncproto.Time
+	limit  int
 	page   page
 }
 
@@ -82,14 +84,20 @@ func (w *writeOp) String() string {
 	if t := w.write.IfUnmodifiedSince; t != nil {
 		what += fmt.Sprintf(" if unmodified since %v", *t)
 	}
+	if n := w.write.Quota.Apps; n > 0 {
+		what += fmt.Sprintf(" if no more than %d", n)
+	}
 	answer := fmt.Sprintf("time %v after %v, uuid %.8s", w.res.Time, w.res.Previous, w.res.UUID)
-	if w.refuse {
+	switch {
+	case w.refuse:
 		answer = fmt.Sprintf("conflict with %v", w.res.Previous)
+	case w.over:
+		answer = "over the quota"
 	}
 	return fmt.Sprintf("[%d-%d] device %d, %s: %s (%s), sent %d times: %s", w.begin, w.end, w.device, w.key.Collection, what, w.write.ID, w.tries, answer)
 }
 
 func (r *readOp) String() string {
-	return fmt.Sprintf("[%d-%d] device %d, %s: read since %v: %d records at %v, uuid %.8s, deleted %t",
-		r.begin, r.end, r.device, r.key.Collection, r.since, len(r.page.records), r.page.state.Last, r.page.state.UUID, r.page.state.Deleted != nil)
+	return fmt.Sprintf("[%d-%d] device %d, %s: read since %v, limit %d: %d records and more %t at %v, uuid %.8s, deleted %t",
+		r.begin, r.end, r.device, r.key.Collection, r.since, r.limit, len(r.page.records), r.page.more, r.page.state.Last, r.page.state.UUID, r.page.state.Deleted != nil)
 }

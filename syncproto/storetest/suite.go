@@ -119,6 +119,19 @@ func (x *suite) tryRead(ctx context.Context, key syncproto.Key, since syncproto.
 	return p, err
 }
 
+// until is what a client asks with for what comes after the page, which is the
+// time of its last record if there is more. It stays where it is if that is not
+// known.
+func (p page) until(since syncproto.Time) syncproto.Time {
+	if !p.more {
+		return p.state.Last
+	}
+	if n := len(p.records); n > 0 && p.records[n-1].Time != 0 {
+		return p.records[n-1].Time
+	}
+	return since
+}
+
 // docs are the documents of a page, in order.
 func (p page) docs() []string {
 	var all []string
