@@ -174,6 +174,9 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	}
 	u.fired = true
 	s.connHits++
+	if v.id.faults != nil {
+		v.id.faults.Add(1)
+	}
 	return e, &Event{
 		Time: now, Seed: s.seed, Rule: s.name, Kind: fault.Kind(),
 		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer,

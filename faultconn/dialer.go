@@ -3,6 +3,8 @@ package faultconn
 import (
 	"context"
 	"net"
+
+	"github.com/brownout-go/brownout/internal/struck"
 )
 
 // Dialer wraps a dial function; nil is that of a zero [net.Dialer]. The result
@@ -19,6 +21,7 @@ func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, 
 	p := i.point(point)
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		id := p.identity(addr, false)
+		id.faults = struck.Counter(ctx)
 		var v *view
 		var h hold
 		if plan := i.plan.Load(); plan != nil {

@@ -3,6 +3,7 @@ package faultconn
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type identity struct {
 	number int
 	peer   string
 	server bool
+	faults *atomic.Int64 // that have struck, for whoever had it dialled; may be nil
 
 	mu sync.Mutex // guards the stakes of all rules that come and go
 }

@@ -20,12 +20,13 @@ type connection struct {
 	Active   time.Time `json:"active"`
 	Up       int64     `json:"bytesUp"`
 	Down     int64     `json:"bytesDown"`
+	Faults   int64     `json:"faults"`
 	HeldUp   bool      `json:"heldUp"`
 	HeldDown bool      `json:"heldDown"`
 }
 
 func connOf(i proxy.Info) connection {
-	return connection{i.ID, i.Client, i.Upstream, string(i.State), i.Opened, i.Active, i.Up, i.Down, i.HeldUp, i.HeldDown}
+	return connection{i.ID, i.Client, i.Upstream, string(i.State), i.Opened, i.Active, i.Up, i.Down, i.Faults, i.HeldUp, i.HeldDown}
 }
 
 // listConns lists the connections that match, up to a limit, and says how many

@@ -112,6 +112,20 @@ func TestConnectionCommands(t *testing.T) {
 	}
 }
 
+func TestConnectionShowsFaults(t *testing.T) {
+	f := newFixture(t)
+	f.call("PUT", "/v1/proxies/db/plan", `{"rules":[{"select":{"conns":[2]},"fault":{"kind":"delay","for":"1ms"}}]}`, 200)
+	f.dial().mustAsk()
+	c := f.dial()
+	for range 3 {
+		c.mustAsk()
+	}
+	list := parse[struct{ Connections []connection }](t, f.call("GET", "/v1/proxies/db/connections", "", 200)).Connections
+	if len(list) != 2 || list[0].Faults != 0 || list[1].Faults != 3 {
+		t.Errorf("%+v", list)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	f := newFixture(t)
 	resp, err := http.Get(f.url + "/v1/events")

@@ -1,14 +1,13 @@
 package observe
 
 import (
-	"crypto/rand"
-	"fmt"
 	"sync"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
 
 	"github.com/brownout-go/brownout/faultconn/transcript"
 	"github.com/brownout-go/brownout/internal/observe"
+	"github.com/brownout-go/brownout/internal/uuid"
 )
 
 // Vaurien counts what passes over connections under the names that vaurien 2.0
@@ -82,7 +81,7 @@ func (v *Vaurien) count(id, what string) {
 }
 
 func (v *Vaurien) enter(e transcript.Entry) string {
-	id := uuid4()
+	id := uuid.New()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.ids == nil {
@@ -105,13 +104,4 @@ func (v *Vaurien) leave(e transcript.Entry) string {
 	id := v.ids[key]
 	delete(v.ids, key)
 	return id
-}
-
-// uuid4 is a random UUID as RFC 9562 has them.
-func uuid4() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

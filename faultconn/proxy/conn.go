@@ -20,6 +20,7 @@ type Conn struct {
 	client net.Conn
 	up     flow
 	down   flow
+	faults atomic.Int64
 
 	mu       sync.Mutex
 	upstream net.Conn // nil while dialling
@@ -48,7 +49,7 @@ func (c *Conn) Info() Info {
 	i := Info{
 		ID: c.id, Client: c.client.RemoteAddr().String(), Upstream: address,
 		Opened: c.opened, Active: c.opened, State: Open,
-		Up: c.up.bytes.Load(), Down: c.down.bytes.Load(),
+		Up: c.up.bytes.Load(), Down: c.down.bytes.Load(), Faults: c.faults.Load(),
 		HeldUp: c.up.gate.shut.Load(), HeldDown: c.down.gate.shut.Load(),
 	}
 	if last := max(c.up.last.Load(), c.down.last.Load()); last > 0 {

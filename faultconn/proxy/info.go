@@ -36,20 +36,26 @@ type Info struct {
 	Active   time.Time // when bytes last passed; Opened if none have
 	// Bytes that have passed, as of now and not only once the connection ends.
 	Up, Down int64
+	// Faults is how many have struck it: those of an Injector whose Dialer is
+	// Proxy.Dial, or is called by it with the context it is given.
+	Faults int64
 	// Whether Hold is in force.
 	HeldUp, HeldDown bool
 }
 
 // String is the connection in one line, its age left out.
 func (i Info) String() string {
-	held := ""
+	more := ""
 	switch {
 	case i.HeldUp && i.HeldDown:
-		held = ", held"
+		more = ", held"
 	case i.HeldUp:
-		held = ", held up"
+		more = ", held up"
 	case i.HeldDown:
-		held = ", held down"
+		more = ", held down"
 	}
-	return fmt.Sprintf("#%d %s -> %s (%s%s, %d bytes up, %d down)", i.ID, i.Client, i.Upstream, i.State, held, i.Up, i.Down)
+	if i.Faults > 0 {
+		more += fmt.Sprintf(", faults: %d", i.Faults)
+	}
+	return fmt.Sprintf("#%d %s -> %s (%s%s, %d bytes up, %d down)", i.ID, i.Client, i.Upstream, i.State, more, i.Up, i.Down)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -53,6 +54,33 @@ func TestPlan(t *testing.T) {
 		setPlan(t, inj, faultconn.Rule{Fault: fault.Reset{}})
 		client.Write([]byte("x"))
 		wantError(t, client, syscall.ECONNRESET)
+	})
+}
+
+// Each connection says how many faults have struck it, however the plan has been
+// changed in between.
+func TestPlanCountsFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inj := &faultconn.Injector{}
+		r := newPlanRig(t, inj)
+		defer r.stop()
+		slow := faultconn.Rule{Select: faultconn.Select{Conns: []int{2}}, Fault: fault.Delay{For: time.Second}}
+		setPlan(t, inj, slow)
+		for range 2 {
+			client, server := r.connect()
+			go io.Copy(server, server)
+			for range 2 {
+				client.Write([]byte("x"))
+				wantRead(t, client, "x")
+			}
+			setPlan(t, inj, slow)
+			client.Write([]byte("x"))
+			wantRead(t, client, "x")
+		}
+		conns := r.Conns()
+		if a, b := conns[0].Info(), conns[1].Info(); a.Faults != 0 || b.Faults != 3 || !strings.Contains(b.String(), "(open, faults: 3, 3 bytes up, 3 down)") {
+			t.Errorf("%v\n%v", a, b)
+		}
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/struck"
 )
 
 // Proxy copies between clients and an upstream. Its fields must not change
@@ -118,7 +120,7 @@ func (p *Proxy) start(client net.Conn) {
 	p.conns[c.id] = c
 	p.running++
 	p.mu.Unlock()
-	go c.run(ctx, cancel)
+	go c.run(struck.WithCounter(ctx, &c.faults), cancel)
 }
 
 // ended is called once for each connection that start has begun.
