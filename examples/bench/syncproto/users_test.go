@@ -1,32 +1,90 @@
 package syncproto
 
 import (
-	"database/sql"
+	"context"
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 
+	"github.com/brownout-go/brownout/internal/testserver"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/sqlstore"
 )
 
-// BenchmarkUsers is the cost of one user's work in databases with ever more
-// users, of five apps each. Every turn is another user, far from the last one.
+// BenchmarkUsers is the cost of one user's work beside ever more users, of five
+// apps each. Every turn is another user, far from the last one. Poll, pull and
+// push are whole requests over loopback; state, read and write are the store's
+// part of them, with no server around it.
 //
-// A whole poll costs about the same with ten users as with a million. The store's
-// part of it grows a little, as look-ups in trees do, and because ten users fit
-// into the page cache of a connection (2 MB, SQLite's own default) and into the
-// processor's, and a thousand do not. A page cache that holds a hundred thousand
-// takes away about a fifth of what reads grow by.
+// A push goes from a thousand users up: one collection takes a hundred writes a
+// second, and ten users would wait for the next tick.
+//
+// What grows is memory that is cold. Ten users are in the processor's cache all
+// of the time; of a million, nothing is: each has their own leaf of every tree,
+// which SQLite copies from the system's page cache.
 func BenchmarkUsers(b *testing.B) {
-	sizes := []int{10, 1_000, 100_000}
-	if os.Getenv("MILLION") != "" {
-		sizes = append(sizes, 1_000_000)
+	b.Run("sqlite", func(b *testing.B) {
+		usersOf(b, sizes(1_000_000), func(b *testing.B, n int) syncproto.Store {
+			file := "sqlite:" + filepath.Join(b.TempDir(), "users.db")
+			fill, err := sqlstore.Open(b.Context(), file+"?_pragma=synchronous(OFF)&_pragma=cache_size(-500000)")
+			if err != nil {
+				b.Fatal(err)
+			}
+			populate(b, fill, n)
+			if err := fill.Close(); err != nil {
+				b.Fatal(err)
+			}
+			return opened(b, file+normal)
+		})
+	})
+	b.Run("memory", func(b *testing.B) {
+		usersOf(b, sizes(1_000_000), func(b *testing.B, n int) syncproto.Store {
+			m := new(syncproto.Memory)
+			populate(b, m, n)
+			return m
+		})
+	})
+	if os.Getenv("POSTGRES") != "" {
+		b.Run("postgres", func(b *testing.B) {
+			usersOf(b, sizes(100_000), func(b *testing.B, n int) syncproto.Store {
+				// Not to wait for the disk, here as with SQLite.
+				s := opened(b, "postgres://postgres@"+testserver.Postgres(b).Addr+"/postgres?sslmode=disable&synchronous_commit=off")
+				populate(b, s, n)
+				return s
+			})
+		})
 	}
-	var state, read, push, poll []subject
+}
+
+// sizes are how many users there are, up to most.
+func sizes(most int) []int {
+	all := []int{10, 1_000, 100_000}
+	if os.Getenv("MILLION") != "" && most >= 1_000_000 {
+		all = append(all, 1_000_000)
+	}
+	return all
+}
+
+func opened(b *testing.B, dsn string) *sqlstore.Store {
+	b.Helper()
+	s, err := sqlstore.Open(b.Context(), dsn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return s
+}
+
+const appsOfUser = 5
+
+func usersOf(b *testing.B, sizes []int, open func(b *testing.B, n int) syncproto.Store) {
+	var state, read, write, poll, pull, push []subject
 	for _, n := range sizes {
 		name := fmt.Sprint(n)
-		store, db := openSQLite(b, normal)
-		populate(b, db, n, 5)
+		store := open(b, n)
 		key := func(i int) syncproto.Key {
 			return syncproto.Key{User: user(i * 7919 % n), Collection: "apps"}
 		}
@@ -39,45 +97,77 @@ func BenchmarkUsers(b *testing.B) {
 		}})
 		read = append(read, subject{name, func(i int) error {
 			count := 0
-			_, err := store.Read(b.Context(), key(i), 0, 0, func(syncproto.State) error { return nil }, func(syncproto.Record) error { count++; return nil })
-			if err == nil && count != 5 {
+			_, err := store.Read(b.Context(), key(i), 0, 1000, func(syncproto.State) error { return nil }, func(syncproto.Record) error { count++; return nil })
+			if err == nil && count != appsOfUser {
 				err = fmt.Errorf("%v has %d apps", key(i), count)
 			}
 			return err
 		}})
-		if n > 10 { // ten users would wait for the next tick
-			push = append(push, subject{name, func(i int) error {
-				_, err := store.Write(b.Context(), key(i), syncproto.Write{Apps: []syncproto.App{{Origin: origin(i % 5), Doc: []byte(document(i % 5))}}})
+		h, srv := serve(b, store)
+		client := dial(b, srv)
+		polls, pulls, pushes := requests(b, h, n)
+		send := func(all [][]byte) func(int) error {
+			return func(i int) error { _, err := client.send(all[i%len(all)]); return err }
+		}
+		poll = append(poll, subject{name, send(polls)})
+		pull = append(pull, subject{name, send(pulls)})
+		if n > 10 {
+			push = append(push, subject{name, send(pushes)})
+			write = append(write, subject{name, func(i int) error {
+				_, err := store.Write(b.Context(), key(i), syncproto.Write{Apps: []syncproto.App{{Origin: origin(i % appsOfUser), Doc: []byte(document(i % appsOfUser))}}})
 				return err
 			}})
 		}
-		h, srv := serve(b, store)
-		client := dial(b, srv)
-		const sessions = 64 // users who poll
-		gets := make([][]byte, min(n, sessions))
-		for i := range gets {
-			u := user(i * (n / len(gets)))
-			gets[i] = request("GET", target(u)+"?since=99999999999", login(b, h, u), "")
-		}
-		poll = append(poll, subject{name, func(i int) error { _, err := client.send(gets[i%len(gets)]); return err }})
 	}
-	b.Run("state", func(b *testing.B) { takeTurns(b, 1, state...) })
-	b.Run("read", func(b *testing.B) { takeTurns(b, 1, read...) })
-	b.Run("idle-poll", func(b *testing.B) { takeTurns(b, 1, poll...) })
-	b.Run("write", func(b *testing.B) { takeTurns(b, 1, push...) })
+	for _, part := range []struct {
+		name     string
+		subjects []subject
+	}{{"poll", poll}, {"pull", pull}, {"push", push}, {"state", state}, {"read", read}, {"write", write}} {
+		b.Run(part.name, func(b *testing.B) { takeTurns(b, 1, part.subjects...) })
+	}
 }
 
-// populate fills the tables as writes would have.
-func populate(b *testing.B, db *sql.DB, users, each int) {
+// requests are those of up to 16,384 users, far from each other in the
+// database: more than a benchmark of a second comes round to.
+func requests(b *testing.B, h http.Handler, n int) (polls, pulls, pushes [][]byte) {
+	for i := range min(n, 1<<14) {
+		u := user(i * 7919 % n)
+		auth := login(b, h, u)
+		polls = append(polls, request("GET", target(u)+"?since=99999999999", auth, ""))
+		pulls = append(pulls, request("GET", target(u)+"?since=0", auth, ""))
+		pushes = append(pushes, request("POST", target(u), auth, "["+document(i%appsOfUser)+"]"))
+	}
+	return polls, pulls, pushes
+}
+
+// populate writes everybody's apps in two rounds, for nobody installs all of
+// them at once.
+func populate(b *testing.B, s syncproto.Store, users int) {
 	b.Helper()
-	for _, q := range []string{
-		`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1)
-		INSERT INTO sync_collections SELECT 'user' || i || '@example.com', 'apps', 'uuid' || i, 100, NULL, ?2, 400 * ?2, 0 FROM n`,
-		`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 * ?2 - 1)
-		INSERT INTO sync_records SELECT 'user' || (i / ?2) || '@example.com', 'apps', 'https://app' || (i % ?2) || '.example.com', 100, CAST(printf('{"fill":"%388d"}', i) AS BLOB) FROM n`,
-	} {
-		if _, err := db.ExecContext(b.Context(), q, users, each); err != nil {
+	docs := make([]syncproto.App, appsOfUser)
+	for i := range docs {
+		docs[i] = syncproto.App{Origin: origin(i), Doc: []byte(document(i))}
+	}
+	for _, apps := range [][]syncproto.App{docs[:3], docs[3:]} {
+		const writers = 32 // SQLite takes them together
+		var wg sync.WaitGroup
+		errs := make(chan error, writers)
+		for w := range writers {
+			wg.Go(func() {
+				for i := w; i < users; i += writers {
+					k := syncproto.Key{User: user(i * 7919 % users), Collection: "apps"}
+					if _, err := s.Write(context.Background(), k, syncproto.Write{Apps: apps}); err != nil {
+						errs <- err
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		select {
+		case err := <-errs:
 			b.Fatal(err)
+		default:
 		}
 	}
 }
