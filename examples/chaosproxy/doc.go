@@ -29,6 +29,12 @@
 // Everything can be changed at the control address, localhost:8474 unless
 // -control says otherwise: see package control for the API.
 //
+// A browser that opens the address gets a page to keep open during a load test:
+// what passes each proxy and which faults strike, over the last five minutes;
+// the rules with their hits, each with a switch; levels from normal to total
+// blackout; a form for every fault there is; the connections, to hold, step and
+// reset one; and scenarios. With -token it asks for the token.
+//
 // -statsd sends a counter for each fault that strikes, and -statsd-vaurien those
 // of each connection that vaurien sent. -log writes a line of JSON, and
 // -transcript what both sides have said, with the faults in between.

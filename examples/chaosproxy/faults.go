@@ -7,7 +7,6 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
-	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
 // readPlan reads a plan file.
@@ -16,7 +15,7 @@ func readPlan(file string, env func(string) (string, bool)) (faultconn.Plan, err
 	if err != nil {
 		return faultconn.Plan{}, err
 	}
-	p, err := append(fault.Catalogue(), framing.Catalogue()...).Parse(data)
+	p, err := catalogue().Parse(data)
 	if err != nil {
 		return p, fmt.Errorf("%s: %w", file, err)
 	}

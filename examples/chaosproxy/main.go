@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/control"
 )
 
@@ -48,6 +50,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer done()
+	line := newTimeline(s.Totals)
+	told := s.OnFault
+	s.OnFault = func(e faultconn.Event) { told(e); line.fault(e) }
+	handler, err := site(s, line)
+	if err != nil {
+		return err
+	}
+	recording, stop := context.WithCancel(context.Background())
+	var recorder sync.WaitGroup
+	recorder.Go(func() { line.run(recording) })
+	defer recorder.Wait()
+	defer stop()
 	defer func() { _ = s.Close() }()
 	for _, p := range proxies {
 		if err := s.Add(p); err != nil {
@@ -58,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	api := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
+	api := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- api.Serve(l) }()
 	fmt.Fprintf(stdout, "control http://%s\n", l.Addr())

@@ -46,7 +46,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.config, "config", "", "YAML or JSON `file` with proxies and their plans")
 	fs.StringVar(&o.toxiproxy, "toxiproxy", "", "configuration `file` of Toxiproxy, JSON")
 	fs.StringVar(&o.vaurien, "vaurien", "", "configuration `file` of vaurien, ini")
-	fs.StringVar(&o.control, "control", "localhost:8474", "`address` of the control API")
+	fs.StringVar(&o.control, "control", "localhost:8474", "`address` of the control API and its page")
 	fs.StringVar(&o.token, "token", os.Getenv("CHAOSPROXY_TOKEN"), "bearer `token` that the API asks for; by default CHAOSPROXY_TOKEN of the environment")
 	fs.StringVar(&o.statsd, "statsd", "", "`host:port` to send a counter to for each fault; empty: none")
 	fs.StringVar(&o.prefix, "statsd-prefix", "chaosproxy", "`prefix` of the counters")

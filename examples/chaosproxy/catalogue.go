@@ -1,0 +1,121 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
+)
+
+// catalogue is all that plans may name.
+func catalogue() faultconn.Catalogue { return append(fault.Catalogue(), framing.Catalogue()...) }
+
+// says is what each fault does, for those who choose one.
+var says = map[string]string{
+	"abort":       "lets the request through and resets the connection where the reply would be",
+	"bandwidth":   "lets bytes pass at a rate",
+	"black-hole":  "loses everything, and nobody is told",
+	"blackout":    "the service is gone: dials are refused, connections closed",
+	"close":       "ends the connection in good order, at the next read or write",
+	"corrupt":     "flips bits of a byte",
+	"delay":       "makes replies late",
+	"duplicate":   "repeats data",
+	"fail":        "fails one operation with an error of the system",
+	"garbage":     "puts random bytes in the place of a reply",
+	"hang":        "holds what comes back until the plan changes",
+	"loss":        "a lost packet as TCP shows it: a pause",
+	"mtu":         "loses packets that are longer; strikes no stream",
+	"normal":      "lets everything pass",
+	"on":          "narrows a fault down to chosen messages of a protocol",
+	"refuse":      "dials are refused",
+	"reply":       "refuses requests in the server's own words",
+	"reset":       "breaks the connection with an RST",
+	"short-write": "a write stops part of the way, with an error",
+	"slice":       "cuts the stream into small pieces",
+}
+
+// form describes what plans are made of, for pages that offer it.
+type form struct {
+	Faults []kind   `json:"faults"`
+	Rule   []option `json:"rule"` // but for its fault
+}
+
+type kind struct {
+	Kind    string   `json:"kind"`
+	Says    string   `json:"says"`
+	Options []option `json:"options"`
+}
+
+type option struct {
+	Name    string   `json:"name"`
+	Type    string   `json:"type"` // duration, number, boolean, text, fault, object, or a list: "list of text"
+	Options []option `json:"options,omitempty"`
+}
+
+func planForm(c faultconn.Catalogue) form {
+	var f form
+	for _, one := range c {
+		t := reflect.TypeOf(one)
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		f.Faults = append(f.Faults, kind{one.Kind(), says[one.Kind()], optionsOf(t)})
+	}
+	for _, o := range optionsOf(reflect.TypeFor[faultconn.Rule]()) {
+		if o.Name != "fault" && o.Name != "mix" {
+			f.Rule = append(f.Rule, o)
+		}
+	}
+	return f
+}
+
+// optionsOf lists the fields of a struct as plan files name them: see
+// faultconn.Catalogue.Parse.
+func optionsOf(t reflect.Type) []option {
+	out := []option{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !f.IsExported() || f.Type.Kind() == reflect.Func {
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+		if name == "" {
+			r, size := utf8.DecodeRuneInString(f.Name)
+			name = string(unicode.ToLower(r)) + f.Name[size:]
+		}
+		o := option{Name: name, Type: typeName(f.Type)}
+		if o.Type == "object" {
+			o.Options = optionsOf(f.Type)
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func typeName(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t == reflect.TypeFor[faultconn.Fault]():
+		return "fault"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "text"
+	case reflect.Struct:
+		return "object"
+	case reflect.Slice:
+		return "list of " + typeName(t.Elem())
+	}
+	return "number"
+}
