@@ -8,7 +8,7 @@ import (
 // What scripts of another origin may send and read. Without the second list a
 // browser hides even Retry-After from them.
 const (
-	corsAllow  = "Authorization, Authentication, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-If-Unmodified-Since"
+	corsAllow  = "Authorization, Authentication, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, X-If-Unmodified-Since"
 	corsExpose = "Retry-After, X-Sync-Poll, X-Sync-Poll-Time, X-Sync-Authorization, X-Weave-Backoff, X-Backoff, Backoff, ETag"
 	corsAge    = "3600"
 )

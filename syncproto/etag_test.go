@@ -47,6 +47,23 @@ func TestETag(t *testing.T) {
 	}
 }
 
+// With the ETag of a push that went over what others wrote, the next would have
+// a condition that holds, and received would lead past it.
+func TestNoETagForWhoMissedSomething(t *testing.T) {
+	s := newSite(t, syncproto.Config{})
+	phone, laptop := s.device("ann@example.com"), s.device("ann@example.com")
+	laptop.pull(0)
+	phone.push(`[{"origin":"missed"}]`)
+	if tag := laptop.post("", `[{"origin":"mine"}]`).want(200).Header().Get("ETag"); tag != "" {
+		t.Errorf("ETag %s", tag)
+	}
+	laptop.pull(0)
+	tag := laptop.post("", `[{"origin":"mine"}]`).want(200).Header().Get("ETag")
+	if now := laptop.get("").Header().Get("ETag"); tag != now {
+		t.Errorf("ETag %q of a push that missed nothing, want %s", tag, now)
+	}
+}
+
 // A 304 must not make the server think that more was received than was.
 func TestReceivedAfterNotModified(t *testing.T) {
 	s := newSite(t, syncproto.Config{})

@@ -116,7 +116,7 @@ func TestCORS(t *testing.T) {
 
 	s := newSite(t, syncproto.Config{Origins: []string{"*"}})
 	a := s.do("OPTIONS", annURL, "", "Origin", origin, "Access-Control-Request-Method", "POST").want(http.StatusNoContent)
-	if h := a.Header(); h.Get("Access-Control-Allow-Methods") != "GET, POST" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") {
+	if h := a.Header(); h.Get("Access-Control-Allow-Methods") != "GET, POST" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization") || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Last-Event-ID") {
 		t.Errorf("preflight: %v", h)
 	}
 }

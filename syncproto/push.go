@@ -88,7 +88,8 @@ func (x *exchange) write(s Session, body []byte, w Write) {
 	x.event.Replayed = res.Replayed
 	name := markName(s, key)
 	received := x.received(ctx, name, w, res)
-	if w.Delete == nil && !res.Replayed {
+	// The ETag is good as a condition, and so for who has seen everything only.
+	if w.Delete == nil && !res.Replayed && !x.event.Repaired {
 		x.setETag(State{UUID: res.UUID, Last: res.Time})
 	}
 	x.begin(ctx, name, received)
