@@ -112,7 +112,7 @@ func TestBadDay(t *testing.T) {
 	if err := s.faults.SetPlan(faultconn.Plan{}); err != nil {
 		t.Fatal(err)
 	}
-	auth := (&program{t: t, url: s.url}).login("ann@example.com").auth
+	auth := (&process{t: t, url: s.url}).login("ann@example.com").auth
 
 	// Without faults everybody is answered, once the machine has the time: a
 	// budget is a promise about real time.

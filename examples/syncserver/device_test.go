@@ -9,12 +9,12 @@ import (
 
 // A device is a client of one user, as simple as can be.
 type device struct {
-	*program
+	*process
 	auth, path string
 }
 
 // login logs a user in with what the dev verifier accepts.
-func (p *program) login(user string) device {
+func (p *process) login(user string) device {
 	p.t.Helper()
 	form := url.Values{"assertion": {user + "?a=test"}, "audience": {"test"}}
 	status, _, body := p.do("POST", "/verify", "", form.Encode())
@@ -33,7 +33,7 @@ func (p *program) login(user string) device {
 }
 
 // at is the same device, after its server has been started again.
-func (d device) at(p *program) device { return device{p, d.auth, d.path} }
+func (d device) at(p *process) device { return device{p, d.auth, d.path} }
 
 // push pushes apps and returns the server's time of the push.
 func (d device) push(origins ...string) json.Number {

@@ -2,30 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"go.uber.org/zap"
+
+	"github.com/brownout-go/brownout/examples/internal/program"
 )
 
-func main() {
-	// SIGTERM and Ctrl-C drain; a second one ends the process at once, for stop
-	// restores what signals do by themselves.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	context.AfterFunc(ctx, stop)
-	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintf(os.Stderr, "syncserver: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("syncserver", run) }
 
 // run serves until ctx ends, and then until the requests under way have been
 // answered.

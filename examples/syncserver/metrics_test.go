@@ -57,16 +57,16 @@ rules:
 			}
 		}
 	}
-	if err := p.term(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	for kind, n := range want {
-		lines := strings.Count(p.text(), `"msg":"faultconn: `+kind+`"`)
+		lines := strings.Count(p.Log(), `"msg":"faultconn: `+kind+`"`)
 		if counted[kind] != n || lines != n {
 			t.Errorf("%s: %d counted, %d lines, want %d of each", kind, counted[kind], lines, n)
 		}
 	}
-	for line := range strings.Lines(p.text()) {
+	for line := range strings.Lines(p.Log()) {
 		if strings.Contains(line, `"msg":"faultconn: reset"`) {
 			for _, field := range []string{`"rule":"gone"`, `"conn":3`, `"direction":"in"`, `"offset":0`, `"seed":7`} {
 				if !strings.Contains(line, field) {

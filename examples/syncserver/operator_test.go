@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/internal/testserver"
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 // operatorTool builds appsync-backoff and returns a function that runs it.
@@ -32,11 +33,8 @@ func operatorTool(t *testing.T, memcached string) func(args ...string) string {
 func until(t *testing.T, what string, ok func() bool) time.Duration {
 	t.Helper()
 	start := time.Now()
-	for !ok() {
-		if time.Since(start) > time.Minute {
-			t.Fatalf("a minute later still not: %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if !wait.Until(time.Minute, ok) {
+		t.Fatalf("a minute later still not: %s", what)
 	}
 	return time.Since(start)
 }

@@ -85,7 +85,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-func between(t *testing.T, p *program, from, to string) string {
+func between(t *testing.T, p *process, from, to string) string {
 	t.Helper()
 	_, _, page := p.do("GET", "/", "", "")
 	_, rest, ok := strings.Cut(page, from)

@@ -23,11 +23,11 @@ func TestRestart(t *testing.T) {
 		}
 		phone.push(origins...)
 	}
-	if err := p.term(); err != nil {
-		t.Fatalf("SIGTERM: %v, want exit status 0\n%s", err, p.text())
+	if err := p.Stop(); err != nil {
+		t.Fatalf("SIGTERM: %v, want exit status 0\n%s", err, p.Log())
 	}
-	if !strings.Contains(p.text(), `"msg":"stopped"`) {
-		t.Errorf("the log does not say that the server stopped:\n%s", p.text())
+	if !strings.Contains(p.Log(), `"msg":"stopped"`) {
+		t.Errorf("the log does not say that the server stopped:\n%s", p.Log())
 	}
 	p = startProgram(t, "-db", db, "-budget", "30s")
 	if got := laptop.at(p).pull(); len(got) != pushes*each {
@@ -71,7 +71,7 @@ func TestKill(t *testing.T) {
 		for origin := range acks {
 			want[origin] = true
 			if n++; n == acknowledged {
-				go p.kill()
+				go p.Kill()
 			}
 		}
 	}
