@@ -17,7 +17,8 @@ type Plan struct {
 }
 
 // Validate says what is wrong with the plan, naming the rule and the field.
-// [Injector.SetPlan] and [Catalogue.Parse] call it.
+// [Injector.SetPlan] and [Catalogue.Parse] call it. A fault that works under
+// certain rules only has a method ValidateRule(Rule) error, besides Validate.
 func (p Plan) Validate() error {
 	names := map[string]bool{}
 	for i, r := range p.Rules {
@@ -88,6 +89,11 @@ func (r Rule) validate() error {
 	for _, s := range r.shares() {
 		if v, ok := s.Fault.(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
+				return fmt.Errorf("fault %s: %w", s.Fault.Kind(), err)
+			}
+		}
+		if v, ok := s.Fault.(interface{ ValidateRule(Rule) error }); ok {
+			if err := v.ValidateRule(r); err != nil {
 				return fmt.Errorf("fault %s: %w", s.Fault.Kind(), err)
 			}
 		}

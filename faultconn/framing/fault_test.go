@@ -468,6 +468,79 @@ func TestPlanSetAgain(t *testing.T) {
 	})
 }
 
+// A rule may wait for its moment, and finds connections between two messages.
+func TestLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rule := says(&framing.Reply{Protocol: "http"})
+		rule.When.After, rule.When.Before = time.Minute, 2*time.Minute
+		s := serve(t, rule)
+		for i, want := range []int{200, 200, 503, 503, 200} {
+			if status, _, err := s.do("GET", "/", ""); status != want || err != nil {
+				t.Errorf("request %d: %d, %v, want %d", i+1, status, err, want)
+			}
+			time.Sleep(35 * time.Second)
+		}
+	})
+}
+
+// A chance that is drawn once a connection hides nothing from the fault.
+func TestPerConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, faultconn.Rule{Scope: faultconn.PerConnection, Mix: []faultconn.Share{
+			{Percent: 50, Fault: &framing.Reply{Protocol: "http", Error: "502"}},
+			{Percent: 30, Fault: &framing.Reply{Protocol: "http"}},
+		}})
+		seen := map[int]int{}
+		for range 30 {
+			first, _, err := s.do("GET", "/", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[first]++
+			if first != 200 {
+				continue // which has ended the connection
+			}
+			if second, _, err := s.do("GET", "/", ""); second != 200 || err != nil {
+				t.Errorf("%d, then %d, %v, on one connection", first, second, err)
+			}
+			s.client.CloseIdleConnections()
+		}
+		if seen[200] == 0 || seen[502] < seen[503] || seen[503] == 0 {
+			t.Errorf("replies: %v", seen)
+		}
+	})
+}
+
+// A rule that would hide bytes from a fault that follows them is refused, and
+// says what to do instead.
+func TestRulesRefused(t *testing.T) {
+	for _, c := range []struct {
+		rule faultconn.Rule
+		says string
+	}{
+		{faultconn.Rule{Chance: 0.5}, "messages.chance"},
+		{faultconn.Rule{Scope: faultconn.PerOperation}, "scope operation"},
+		{faultconn.Rule{Scope: faultconn.PerByte, Chance: 0.1}, "scope byte"},
+		{faultconn.Rule{When: faultconn.When{First: 1}}, "messages.number, skip, first, every"},
+		{faultconn.Rule{When: faultconn.When{Pattern: "x"}}, "of when only"},
+		{faultconn.Rule{When: faultconn.When{Period: time.Second}}, "of when only"},
+		{faultconn.Rule{Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}}, "select.ops"},
+	} {
+		for _, f := range []faultconn.Fault{
+			&framing.Reply{Protocol: "redis"}, &framing.On{Protocol: "redis", Fault: fault.Reset{}},
+		} {
+			c.rule.Fault = f
+			if err := (faultconn.Plan{Rules: []faultconn.Rule{c.rule}}).Validate(); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%+v: %v, want %q", c.rule, err, c.says)
+			}
+		}
+	}
+	mixed := faultconn.Rule{Mix: []faultconn.Share{{Percent: 1, Fault: &framing.Reply{Protocol: "redis"}}}}
+	if err := (faultconn.Plan{Rules: []faultconn.Rule{mixed}}).Validate(); err == nil || !strings.Contains(err.Error(), "mix need scope connection") {
+		t.Errorf("in a mix: %v", err)
+	}
+}
+
 // Every refusal is what a message of its protocol looks like, and can be named.
 func TestEveryRefusal(t *testing.T) {
 	requests := map[string]struct{ requests, replies string }{

@@ -13,7 +13,8 @@ import (
 type followers struct {
 	mu    sync.Mutex
 	conns map[connection]*follower
-	fit   int // messages that have fitted so far
+	past  map[string]int // number of the last connection that was dropped, by point
+	fit   int            // messages that have fitted so far
 }
 
 type connection struct {
@@ -34,6 +35,7 @@ const (
 
 type following struct {
 	stream *Stream
+	began  bool
 	seed   uint64
 	offset int64 // of the last operation: what is before it has passed
 	seen   int64 // what has been looked at
@@ -70,6 +72,9 @@ func (f *followers) follow(op faultconn.Op, open func() *Conversation, early boo
 	}
 	w := f.conns[key]
 	if w == nil || op.Offset < w.sides[side].offset { // the plan was set anew
+		if op.Conn <= f.past[op.Point] {
+			return nil, 0
+		}
 		conv := open()
 		if conv == nil {
 			return nil, 0
@@ -79,8 +84,12 @@ func (f *followers) follow(op faultconn.Op, open func() *Conversation, early boo
 		f.add(key, w)
 	}
 	s := &w.sides[side]
-	if s.seen == 0 && op.Rand != nil {
-		s.seed = op.Rand.Uint64()
+	if !s.began {
+		// Not at 0 where the rule has waited for its moment.
+		s.began, s.seen = true, op.Offset
+		if op.Rand != nil {
+			s.seed = op.Rand.Uint64()
+		}
 	}
 	s.offset = op.Offset
 	for len(s.spans) > 0 && s.spans[0].end >= 0 && s.spans[0].end <= op.Offset {
@@ -121,6 +130,10 @@ func (f *followers) add(key connection, w *follower) {
 				oldest = k
 			}
 		}
+		if f.past == nil {
+			f.past = map[string]int{}
+		}
+		f.past[oldest.point] = max(f.past[oldest.point], oldest.number)
 		delete(f.conns, oldest)
 	}
 	f.conns[key] = w

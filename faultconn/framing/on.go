@@ -19,9 +19,13 @@ import (
 //	}}
 //
 // It has to see every byte of a connection from the beginning, or from a moment
-// between two messages. So give its rule no Chance, Mix, When or Scope of its
-// own: Messages says which and how often. A connection of which it has missed a
-// byte is left alone from there on.
+// between two messages. So Messages says which are struck and how often, and
+// its rule may say only which connections, and from when until when: Select
+// without Ops, After, Before and Age of When, and a Chance or a Mix that is drawn
+// PerConnection. Anything else is an error of the plan. A connection of which it
+// has missed a byte, because a rule before it has struck there, is left alone
+// from there on; [faultconn.Injector.Replay], which asks faults about places
+// that a log names and about nothing else, can't repeat its hits.
 //
 // Where Messages names commands, and a command comes in pieces, what has passed
 // before it is known is not struck. An exchange has one Event, of its first hit. A value belongs in one
@@ -77,6 +81,9 @@ func (o *On) Validate() error {
 	}
 	return o.Messages.validate()
 }
+
+// ValidateRule reports a rule that would hide bytes from the fault.
+func (*On) ValidateRule(r faultconn.Rule) error { return validRule(r) }
 
 // Inject asks the fault about the bytes of a chosen message, and lets others
 // pass.
@@ -150,6 +157,22 @@ func (o *On) ask(op faultconn.Op, m *reach) faultconn.Effect {
 		e.Bytes = n
 	}
 	return e
+}
+
+func validRule(r faultconn.Rule) error {
+	rest := r.When
+	rest.After, rest.Before, rest.Age, rest.PerConn = 0, 0, 0, false
+	switch {
+	case len(r.Select.Ops) > 0:
+		return fmt.Errorf("follows both directions of a connection: select.ops must be empty")
+	case rest != faultconn.When{}:
+		return fmt.Errorf("follows all messages of a connection: of when only after, before and age may be set; use messages.number, skip, first, every")
+	case r.Scope == faultconn.PerByte, r.Scope == faultconn.PerOperation:
+		return fmt.Errorf("follows all messages of a connection: scope %s: must be exchange or connection", r.Scope)
+	case r.Scope != faultconn.PerConnection && (len(r.Mix) > 0 || r.Chance != 0 && r.Chance != 1):
+		return fmt.Errorf("follows all messages of a connection: chance and mix need scope connection; for a chance of each message use messages.chance")
+	}
+	return nil
 }
 
 func nothing(e faultconn.Effect) bool {

@@ -27,7 +27,8 @@ import (
 // that ends a connection the client reads the end of the stream.
 //
 // What can't be refused passes: requests without a reply, those inside a SMTP
-// mail or login, whatever goes over TLS. The remarks about rules and values at [On] hold here too.
+// mail or login, whatever goes over TLS. The remarks about rules and values at
+// [On] hold here too.
 type Reply struct {
 	// Protocol is "http", "memcached", "redis", "mysql", "postgres", "smtp" or
 	// "ldap".
@@ -69,6 +70,9 @@ func (y *Reply) Validate() error {
 	}
 	return y.Messages.validate()
 }
+
+// ValidateRule reports a rule that would hide bytes from the fault.
+func (*Reply) ValidateRule(r faultconn.Rule) error { return validRule(r) }
 
 // refusing is what a Reply knows of one connection.
 type refusing struct {
