@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -145,6 +146,31 @@ func TestPage(t *testing.T) {
 		}
 	})
 
+	t.Run("a form has every option", func(t *testing.T) {
+		b := b.in(t)
+		b.click("#add-fault")
+		b.until(`document.getElementById('fault-dialog').open`)
+		b.choose("#fault-fields select[name=kind]", "on")
+		b.put("#fault-fields input[name=commands]", "GET, PUT")
+		b.put("#fault-fields input[name=protocol]", "http")
+		b.choose("#fault-fields .fault .fault select[name=kind]", "delay")
+		b.put("#fault-fields .fault .fault input[name=for]", "1s")
+		b.click("#fault-fields summary")
+		b.put("#fault-fields input[name=conns]", "1, 3")
+		b.click("#fault-fields input[name=perConn]")
+		b.click("#rule-on")
+		b.put("#rule-name", "GETs")
+		b.photo("form-on")
+		b.click("#fault-dialog .main")
+		b.until(`!document.getElementById('fault-dialog').open`)
+		want := `{"name":"GETs","select":{"conns":[1,3]},"when":{"perConn":true},"fault":{"kind":"on","protocol":"http","messages":{"commands":["GET","PUT"]},"fault":{"kind":"delay","for":"1s"}},"off":true}`
+		if got := p.call("GET", "/v1/proxies/db/plan", ""); !strings.Contains(got, want) {
+			t.Errorf("the plan is %s, want %s", got, want)
+		}
+		b.click(`#rules button[aria-label="Remove rule GETs"]`)
+		b.until(`document.querySelectorAll('#rules li').length === 1`)
+	})
+
 	t.Run("the timeline can be read", func(t *testing.T) {
 		b := b.in(t)
 		b.do(chromedp.Focus("#chart", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowLeft))
@@ -175,6 +201,15 @@ func TestPage(t *testing.T) {
 		}
 		b.click(box)
 		b.untilMore(&traffic.bad, "fails")
+		p.call("PUT", "/v1/proxies/db/plan", `{"seed":18446744073709551615,"rules":[{"name":"reset","chance":0.5,"fault":{"kind":"reset"}},{"name":"late","fault":{"kind":"delay","for":"1ms"}}]}`)
+		b.until(`parseInt(document.querySelector('#rules .hits').textContent) > 20`)
+		b.click(`#rules input[aria-label="Rule late"]`)
+		b.until(`document.querySelector('#rules li.off') !== null`)
+		if got := b.text(`parseInt(document.querySelector('#rules .hits').textContent) > 20`); got != "true" {
+			t.Error("a rule counts anew when another is switched off")
+		}
+		b.click(`#rules button[aria-label="Remove rule late"]`)
+		b.until(`document.querySelectorAll('#rules li').length === 1`)
 		b.click(`#rules button[aria-label="Remove rule reset"]`)
 		b.until(`document.querySelectorAll('#rules li').length === 0`)
 		b.untilMore(&traffic.good, "passes")
@@ -182,13 +217,13 @@ func TestPage(t *testing.T) {
 
 	t.Run("from normal to total blackout", func(t *testing.T) {
 		b := b.in(t)
-		b.until(`document.querySelector('#levels input[value=Normal]').checked`)
-		b.click(`#levels input[value="Bad"]`)
+		b.until(`document.querySelector('#levels [value=Normal]').ariaPressed === 'true'`)
+		b.click(`#levels [value="Bad"]`)
 		b.untilSays("#rules .what", "30 % delay")
 		b.untilMore(&traffic.bad, "fails")
 		b.photo("bad")
 		idle := dial(t, db) // may be hit; what it reads is the end in any case
-		b.click(`#levels input[value="Total blackout"]`)
+		b.click(`#levels [value="Total blackout"]`)
 		b.untilSays("#rules .what", "blackout")
 		if _, err := idle.in.ReadByte(); err == nil {
 			t.Error("an idle connection survives a blackout")
@@ -196,10 +231,10 @@ func TestPage(t *testing.T) {
 		if got, err := try(t, db); err == nil {
 			t.Errorf("through a blackout: %q", got)
 		}
-		b.until(`document.querySelector('#levels input[value="Total blackout"]').checked`)
-		b.click(`#levels input[value="Normal"]`)
+		b.until(`document.querySelector('#levels [value="Total blackout"]').ariaPressed === 'true'`)
+		b.click(`#levels [value="Normal"]`)
 		b.untilMore(&traffic.good, "passes")
-		b.until(`document.querySelector('#levels input[value=Normal]').checked && document.querySelectorAll('#rules li').length === 0`)
+		b.until(`document.querySelector('#levels [value=Normal]').ariaPressed === 'true' && document.querySelectorAll('#rules li').length === 0`)
 	})
 
 	t.Run("one connection", func(t *testing.T) {
@@ -286,7 +321,7 @@ func TestPage(t *testing.T) {
 		b.untilMore(&traffic.good, "passes")
 		b.click("#stop-scenario")
 		b.untilSays("#scenario-says", "The last one began")
-		b.click(`#levels input[value="Normal"]`)
+		b.click(`#levels [value="Normal"]`)
 	})
 
 	t.Run("a proxy is switched off", func(t *testing.T) {
@@ -398,7 +433,7 @@ func TestPageWithToken(t *testing.T) {
 	b.put("#token", "secret")
 	b.click("#token-dialog .main")
 	b.untilSays("#link", "live")
-	b.click(`#levels input[value="Total blackout"]`)
+	b.click(`#levels [value="Total blackout"]`)
 	b.untilSays("#rules .what", "blackout")
 	b.do(chromedp.Reload())
 	b.untilSays("#link", "live")
@@ -416,4 +451,33 @@ func freePort(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// TestPageWords has the page's modules say things, in the browser.
+func TestPageWords(t *testing.T) {
+	b := newBrowser(t)
+	p := start(t, 0)
+	b.do(chromedp.Navigate(p.control))
+	b.untilSays("#none", "There is no proxy yet")
+	b.until(`!document.getElementById('none').hidden && document.getElementById('detail').hidden`)
+	for expression, want := range map[string]string{
+		`rules.describe({fault: {kind: 'hang'}})`:                                                                                    "hang · always",
+		`rules.describe({chance: 0.07, scope: 'byte', fault: {kind: 'loss', again: 0.1}})`:                                           "loss, again 0.1 · 7 % of bytes",
+		`rules.describe({mix: [{percent: 20, fault: {kind: 'delay', for: '2s'}}, {percent: 5, fault: {kind: 'reset'}}]})`:            "of exchanges 20 % delay, for 2s; 5 % reset",
+		`rules.describe({select: {ops: ['read', 'write'], peer: 'db:1'}, when: {skip: 2, perConn: true}, fault: {kind: 'garbage'}})`: "garbage · always · ops read write · peer db:1 · skip 2 · per conn",
+		`rules.describe({limits: {hits: 3}, fault: {kind: 'on', protocol: 'http', fault: {kind: 'delay', for: '1s'}}})`:              "on, protocol http, fault: delay, for 1s · always · at most hits 3",
+		`rules.describe(undefined)`: "",
+		`[0, 999, 1000, 9949, 9951, 999499, 999999, 5e13].map(format.bytes).join()`:  "0 B,999 B,1.0 kB,9.9 kB,10 kB,999 kB,1.0 MB,50 TB",
+		`[-5, 59999, 60000, 3599999, 3600000, 90061000].map(format.duration).join()`: "0 s,59 s,1 min 0 s,59 min 59 s,1 h 0 min,25 h 1 min",
+		`[9999, 10000, 100000, 1e6].map(format.count).join()`:                        "9999,10.0 k,100 k,1.0 M",
+		`JSON.stringify(api.exact('{"seed":18446744073709551615,"n":1.5}'))`:         `{"seed":18446744073709551615,"n":1.5}`,
+	} {
+		var got string
+		b.do(chromedp.Evaluate(fmt.Sprintf(`Promise.all(['rules', 'format', 'api'].map(m => import('/page/' + m + '.js'))).then(([rules, format, api]) => %s)`, expression), &got,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+		if got != want {
+			t.Errorf("%s is %q, want %q", expression, got, want)
+		}
+	}
+	b.clean(p.control)
 }

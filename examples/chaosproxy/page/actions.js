@@ -76,9 +76,12 @@ export function actions(page) {
     page.select(name);
   }));
 
-  $('levels').append(...levels.map((level) => h('label', { class: level.name === 'Total blackout' ? 'worst' : null },
-    h('input', { type: 'radio', name: 'level', value: level.name, onchange: () => attempt(() => change(page.selected(), (plan) => setLevel(plan, level))) }),
-    h('span', {}, level.name))));
+  // Buttons rather than radio buttons, of which the keyboard would choose each
+  // on the way from normal to total blackout.
+  $('levels').append(...levels.map((level) => h('button', {
+    type: 'button', value: level.name, class: level.name === 'Total blackout' ? 'worst' : null,
+    onclick: () => attempt(() => change(page.selected(), (plan) => setLevel(plan, level))),
+  }, level.name)));
 
   let form; // what plans are made of; it does not change while the server runs
   $('add-fault').addEventListener('click', () => attempt(async () => {
@@ -128,7 +131,7 @@ export function actions(page) {
     command: (id, what, direction) => attempt(() => send('POST', page.path(page.selected(), `/connections/${id}/${what}${direction ? `?direction=${direction}` : ''}`))),
     // showLevel marks the level that is in force; null is none of them.
     showLevel(name) {
-      for (const input of $('levels').querySelectorAll('input')) input.checked = input.value === name;
+      for (const b of $('levels').querySelectorAll('button')) b.setAttribute('aria-pressed', b.value === name);
     },
   };
 }

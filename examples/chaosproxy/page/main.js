@@ -94,6 +94,7 @@ function render() {
   renderProxies(now);
   $('none').hidden = state.proxies.length > 0;
   const p = current();
+  document.title = p ? `${p.name} · chaosproxy` : 'chaosproxy';
   $('detail').hidden = !p;
   if (p) {
     renderProxy(p, now);
