@@ -57,6 +57,37 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
+// TestCatalogues has faults of both catalogues, one inside another too, in a
+// configuration and in a plan file.
+func TestCatalogues(t *testing.T) {
+	const rules = `
+      - {name: slow, chance: 0.2, fault: {kind: delay, for: 2s}}
+      - {name: full, fault: {kind: reply, protocol: mysql, error: too-many-connections, messages: {chance: 0.1}}}
+      - {name: cut, fault: {kind: on, protocol: mysql, at: body, messages: {commands: [COM_QUERY], requests: true}, fault: {kind: reset}}}
+`
+	const want = `{"rules":[{"name":"slow","chance":0.2,"fault":{"kind":"delay","for":"2s"}},` +
+		`{"name":"full","fault":{"kind":"reply","protocol":"mysql","messages":{"chance":0.1},"error":"too-many-connections"}},` +
+		`{"name":"cut","fault":{"kind":"on","protocol":"mysql","messages":{"requests":true,"commands":["COM_QUERY"]},"at":"body","fault":{"kind":"reset"}}}]}`
+	config := write(t, "c.yaml", "proxies:\n  - name: db\n    upstream: db:3306\n    plan:\n     rules:"+rules)
+	plan := write(t, "p.yaml", "rules:"+rules)
+	for _, args := range [][]string{{"-config", config}, {"-plan", plan, "-listen", ":0", "-upstream", "db:3306"}} {
+		o, err := parseFlags(args, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxies, _, err := o.proxies(nil)
+		if err != nil || len(proxies) != 1 || proxies[0].Plan.String() != want {
+			t.Errorf("%s: %v, %v\nwant %s", args[0], proxies, err, want)
+		}
+	}
+	for kind, says := range map[string]string{"nap": "mtu, on, reply", "reply, protocol: gopher": `protocol "gopher"`} {
+		o := options{listen: ":0", upstream: "db:3306", plan: write(t, "b.yaml", "rules:\n  - {fault: {kind: "+kind+"}}\n")}
+		if _, _, err := o.proxies(nil); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 // FuzzParseFaults reads any -fault. What is read is a plan that can be set.
 func FuzzParseFaults(f *testing.F) {
 	f.Add("20:delay=2s,5:reset")
