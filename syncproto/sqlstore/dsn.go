@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -65,7 +67,7 @@ func sqliteName(rest string) (string, error) {
 		return "", fmt.Errorf("sqlstore: DSN: %w", err)
 	}
 	if path == "" || strings.Contains(path, ":memory:") || params.Get("mode") == "memory" {
-		return "", fmt.Errorf("sqlstore: DSN sqlite:%s: name a file; syncproto.Memory is the store without one", path)
+		return "", fmt.Errorf("sqlstore: DSN %q: name a file; syncproto.Memory is the store without one", "sqlite:"+path)
 	}
 	path = strings.TrimPrefix(path, "//") // sqlite:///var/lib/appsync.db
 	pragma := func(name, value string) {
@@ -99,12 +101,33 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	conn, err := c.Driver().Open(string(c))
 	if err != nil {
-		return nil, err
+		return nil, c.explain(err)
 	}
 	if d, ok := conn.(driverConn); ok {
 		return &sqliteConn{d, make(map[string]*sqliteStmt)}, nil
 	}
 	return conn, nil
+}
+
+// explain returns what the system has against opening the file, for SQLite says
+// "out of memory" of a folder that is not there and of one it may not write to.
+func (c sqliteConnector) explain(err error) error {
+	const cantOpen = 14 // SQLITE_CANTOPEN
+	var e *sqlite.Error
+	if !errors.As(err, &e) || e.Code()&0xff != cantOpen {
+		return err
+	}
+	escaped, _, _ := strings.Cut(strings.TrimPrefix(string(c), "file:"), "?")
+	path, unescapeErr := url.PathUnescape(escaped)
+	if unescapeErr != nil {
+		return err
+	}
+	file, reason := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if reason != nil {
+		return reason
+	}
+	_ = file.Close()
+	return err
 }
 
 // Driver implements driver.Connector.

@@ -104,6 +104,20 @@ func TestConnectorName(t *testing.T) {
 	}
 }
 
+// SQLite itself says "out of memory" of both.
+func TestFileThatCannotBeOpened(t *testing.T) {
+	folder := t.TempDir()
+	for dsn, want := range map[string]string{
+		"sqlite:" + folder + "/no%20where/a.db": "open " + folder + "/no%20where/a.db: no such file or directory",
+		"sqlite:" + folder:                      "open " + folder + ": is a directory",
+	} {
+		_, err := Open(t.Context(), dsn)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", dsn, err, want)
+		}
+	}
+}
+
 func TestUnknownDialect(t *testing.T) {
 	if _, err := New(t.Context(), nil, Dialect(99)); err == nil || !strings.Contains(err.Error(), "Dialect(99)") {
 		t.Errorf("got %v, want an error that names the dialect", err)
