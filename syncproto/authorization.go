@@ -3,7 +3,7 @@ package syncproto
 import (
 	"encoding/base64"
 	"errors"
-	"net/http"
+	"fmt"
 	"strings"
 )
 
@@ -48,9 +48,9 @@ func parseAuthorization(s, user string) (token string, ok bool) {
 
 func unpadded(s string) []byte { return []byte(strings.TrimRight(s, "=")) }
 
-// authorize finds the session of a request for the collection x.key, or answers
-// and returns false.
-func (x *exchange) authorize() (Session, bool) {
+// authorize finds the session of a request for x.key, or answers and returns
+// false.
+func (x *exchange) authorize() bool {
 	head := x.r.Header.Get("Authorization")
 	if head == "" {
 		head = x.r.Header.Get("Authentication") // as the protocol was written down
@@ -59,24 +59,20 @@ func (x *exchange) authorize() (Session, bool) {
 	token, ok := parseAuthorization(head, user)
 	if !ok {
 		x.unauthorized("log in first", ErrNoSession)
-		return Session{}, false
+		return false
 	}
 	s, err := x.cfg.Sessions.Check(x.r.Context(), user, token)
 	switch {
 	case errors.Is(err, ErrNoSession):
 		x.unauthorized("log in first", err)
-		return Session{}, false
+		return false
 	case err != nil:
-		x.unavailable(err)
-		return Session{}, false
+		x.unavailable(fmt.Errorf("syncproto: sessions: %w", err))
+		return false
 	}
 	if s.Token != "" {
 		x.w.Header().Set("X-Sync-Authorization", formatAuthorization(user, s.Token))
 	}
-	return s, true
+	x.mark = s.ID + "/" + x.key.Collection
+	return true
 }
-
-// markName names the mark of a session in a collection.
-func markName(s Session, key Key) string { return s.ID + "/" + key.Collection }
-
-var _ http.Handler = (*Handler)(nil)

@@ -1,6 +1,7 @@
 package syncproto
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -121,9 +122,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.RetryAfter < 0 {
 		return c, fmt.Errorf("syncproto: Config.RetryAfter %v: must not be negative", c.RetryAfter)
 	}
-	if c.RetryAfter == 0 {
-		c.RetryAfter = defaultRetryAfter
-	}
+	c.RetryAfter = cmp.Or(c.RetryAfter, defaultRetryAfter)
 	if c.Quota.Apps < 0 || c.Quota.Bytes < 0 || c.Quota.Collections < 0 {
 		return c, fmt.Errorf("syncproto: Config.Quota %+v: must not be negative", c.Quota)
 	}
@@ -142,18 +141,14 @@ func (l Limits) withDefaults() (Limits, error) {
 	if l.Origin > MaxOrigin {
 		return l, fmt.Errorf("syncproto: Config.Limits.Origin %d: at most %d", l.Origin, MaxOrigin)
 	}
-	if l.Body == 0 {
-		l.Body = defaultBody
-	}
-	for _, f := range []struct {
-		v *int
-		d int
-	}{{&l.Apps, defaultApps}, {&l.Doc, defaultDoc}, {&l.Depth, defaultDepth}, {&l.Origin, MaxOrigin}, {&l.Page, defaultPage}} {
-		if *f.v == 0 {
-			*f.v = f.d
-		}
-	}
-	return l, nil
+	return Limits{
+		Body:   cmp.Or(l.Body, defaultBody),
+		Apps:   cmp.Or(l.Apps, defaultApps),
+		Doc:    cmp.Or(l.Doc, defaultDoc),
+		Depth:  cmp.Or(l.Depth, defaultDepth),
+		Origin: cmp.Or(l.Origin, MaxOrigin),
+		Page:   cmp.Or(l.Page, defaultPage),
+	}, nil
 }
 
 func checkBase(base string) error {

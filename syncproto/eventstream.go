@@ -18,10 +18,15 @@ func wantsStream(r *http.Request) bool {
 // It says that there is news and not what: a client pulls it, and whoever is
 // slow gets one event where there were many.
 func (x *exchange) events(since Time) {
-	if id, err := ParseTime(x.r.Header.Get("Last-Event-ID")); err == nil {
-		since = max(since, id)
-	}
 	x.event.Op = "watch"
+	if id := x.r.Header.Get("Last-Event-ID"); id != "" {
+		last, err := ParseTime(id)
+		if err != nil {
+			x.refuse(bad(CodeParameter, "Last-Event-ID: want the id of an event"))
+			return
+		}
+		since = max(since, last)
+	}
 	if x.cfg.Watch.Max == 0 {
 		x.fail(http.StatusNotAcceptable, "there are no event streams here: poll")
 		return
@@ -35,60 +40,58 @@ func (x *exchange) events(since Time) {
 	defer leave()
 	end := time.NewTimer(within(ctx, x.cfg.Watch.Max))
 	defer end.Stop()
-	heartbeat, stopBeat := ticks(streamHeartbeat)
-	defer stopBeat()
-	recheck, stop := ticks(x.cfg.Watch.Recheck)
-	defer stop()
+	heartbeat, stopHeartbeat := ticks(streamHeartbeat)
+	defer stopHeartbeat()
+	recheck, stopRecheck := ticks(x.cfg.Watch.Recheck)
+	defer stopRecheck()
 
-	begun, told := false, State{Last: since}
+	st, err := x.cfg.Store.State(ctx, x.key)
+	if err != nil {
+		x.unavailable(fmt.Errorf("syncproto: state: %w", err))
+		return
+	}
+	x.event.Status = http.StatusOK
+	h := x.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold it back
+	text := ": watching\n\n"
 	for {
-		st, err := x.cfg.Store.State(ctx, x.key)
-		if err != nil && !begun {
-			x.unavailable(err)
+		if st.Last > since {
+			since = st.Last
+			text += eventOf(st)
+		}
+		if text != "" && !x.flush(text) {
 			return
 		}
-		if err != nil { // the client comes again and is then told
-			x.event.Err = err
+		text = ""
+		select {
+		case <-heartbeat:
+			text = ":\n\n"
+			continue
+		case <-woken:
+		case <-recheck:
+		case <-end.C:
+			return
+		case <-ctx.Done():
 			return
 		}
-		text := ""
-		if !begun {
-			begun, x.event.Status = true, http.StatusOK
-			h := x.w.Header()
-			h.Set("Content-Type", "text/event-stream")
-			h.Set("Cache-Control", "no-store")
-			h.Set("X-Accel-Buffering", "no") // nginx would hold it back
-			text = ": watching\n\n"
-		}
-		if st.Last > told.Last {
-			name := "change"
-			if st.Deleted != nil {
-				name = "deleted"
-			}
-			text += fmt.Sprintf("event: %s\nid: %v\ndata: {\"until\":%v}\n\n", name, st.Last, st.Last)
-			told = st
-		}
-		for quiet := true; quiet; {
-			if text != "" && !x.flush(text) {
-				return
-			}
-			text = ""
-			select {
-			case <-heartbeat:
-				text = ":\n\n"
-				continue
-			case <-woken:
-			case <-recheck:
-			case <-end.C:
-				return
-			case <-ctx.Done():
-				return
-			}
-			quiet = false
+		if st, err = x.cfg.Store.State(ctx, x.key); err != nil {
+			x.event.Err = fmt.Errorf("syncproto: state: %w", err)
+			return // the client comes again and is then told
 		}
 	}
 }
 
+func eventOf(st State) string {
+	name := "change"
+	if st.Deleted != nil {
+		name = "deleted"
+	}
+	return fmt.Sprintf("event: %s\nid: %v\ndata: {\"until\":%v}\n\n", name, st.Last, st.Last)
+}
+
+// flush sends text now, and says whether the client is still there.
 func (x *exchange) flush(text string) bool {
 	_, err := x.w.Write([]byte(text))
 	if err == nil {

@@ -25,6 +25,8 @@ type Handler struct {
 	writers   sync.Pool // of *bufio.Writer
 }
 
+var _ http.Handler = (*Handler)(nil)
+
 // New makes a handler. It returns an error that names the field if the
 // configuration cannot work.
 func New(c Config) (*Handler, error) {
@@ -43,7 +45,8 @@ type exchange struct {
 	*Handler
 	w     http.ResponseWriter
 	r     *http.Request
-	key   Key // of a request for a collection
+	key   Key    // of a request for a collection
+	mark  string // the name of the session's mark in it, once it is authorized
 	event Event
 	buf   [192]byte // for a short answer
 }

@@ -1,8 +1,6 @@
 package syncproto
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,9 +10,7 @@ import (
 
 // pull answers what is newer than since.
 func (x *exchange) pull() {
-	key := x.key
-	s, ok := x.authorize()
-	if !ok {
+	if !x.authorize() {
 		return
 	}
 	since, limit, bad := x.pullQuery()
@@ -26,37 +22,35 @@ func (x *exchange) pull() {
 		x.events(since)
 		return
 	}
-	ctx := x.r.Context()
 	wait, bad := x.waitQuery()
 	if bad != nil {
 		x.refuse(bad)
 		return
 	}
-	st, err := x.await(ctx, since, wait)
+	st, err := x.await(since, wait)
 	if err != nil {
-		x.unavailable(err)
+		x.unavailable(fmt.Errorf("syncproto: state: %w", err))
 		return
 	}
 	x.w.Header()["Cache-Control"] = []string{"no-cache, private"}
 	x.setETag(st)
-	name := markName(s, key)
-	if v := x.r.Header.Get("If-None-Match"); v != "" && matches(v, st.etag()) {
-		x.begin(ctx, name, min(since, st.Last))
+	match := x.r.Header.Get("If-None-Match")
+	switch {
+	case match != "" && matches(match, st.etag()):
+		x.holds(min(since, st.Last))
 		x.event.Idle, x.event.Status = true, http.StatusNotModified
 		x.w.WriteHeader(http.StatusNotModified)
-		return
+	case st.Deleted != nil || st.Last != since:
+		// A State may come from a cache, and be of a while ago. It is good to
+		// say that there is no news for a client that has just what it says,
+		// and for nothing else.
+		x.stream(since, min(since, st.Last), limit)
+	default:
+		x.holds(since)
+		x.event.Idle = true
+		b := append(head(x.buf[:0], since, st.UUID), `],"until":`...)
+		x.send(http.StatusOK, append(since.append(b), '}'))
 	}
-	// A State may come from a cache, and be of a while ago. It is good to say
-	// that there is no news for a client that has just what it says, and for
-	// nothing else.
-	if st.Deleted != nil || st.Last != since {
-		x.stream(key, name, since, min(since, st.Last), limit)
-		return
-	}
-	x.begin(ctx, name, since)
-	x.event.Idle = true
-	b := append(head(x.buf[:0], since, st.UUID), `],"until":`...)
-	x.send(http.StatusOK, append(since.append(b), '}'))
 }
 
 func (x *exchange) pullQuery() (since Time, limit int, _ *refusal) {
@@ -89,29 +83,13 @@ func (x *exchange) pullQuery() (since Time, limit int, _ *refusal) {
 	return since, limit, nil
 }
 
-// begin tells the marks what the client says it has.
-func (x *exchange) begin(ctx context.Context, name string, since Time) (turn uint64) {
-	turn, err := x.cfg.Marks.Begin(ctx, name, since)
+// holds tells the marks what the client says that it has.
+func (x *exchange) holds(since Time) (turn uint64) {
+	turn, err := x.cfg.Marks.Begin(x.r.Context(), x.mark, since)
 	if err != nil {
 		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
 	}
 	return turn
-}
-
-// head begins a page, up to where the applications come.
-func head(b []byte, since Time, uuid string) []byte {
-	b = append(b, `{"since":`...)
-	b = since.append(b)
-	b = append(b, `,"uuid":`...)
-	switch {
-	case uuid == "":
-		b = append(b, "null"...)
-	case strings.ContainsAny(uuid, `"\`): // of a store with ideas of its own
-		b = strconv.AppendQuote(b, uuid) // plain ASCII, so that Go's quoting is JSON's
-	default:
-		b = append(append(append(b, '"'), uuid...), '"')
-	}
-	return append(b, `,"applications":[`...)
 }
 
 // deleted answers who deleted the collection. Nobody is asked to poll it.
@@ -123,52 +101,21 @@ func (x *exchange) deleted(d *Deletion) {
 
 // stream answers a page, each record on its way while the next is read. The
 // client has everything up to seen.
-func (x *exchange) stream(key Key, name string, since, seen Time, limit int) {
+func (x *exchange) stream(since, seen Time, limit int) {
 	ctx := x.r.Context()
-	turn := x.begin(ctx, name, seen)
-	out := x.writers.Get().(*bufio.Writer)
-	counted := &counter{w: x.w}
-	out.Reset(counted)
-	defer func() {
-		out.Reset(nil)
-		x.writers.Put(out)
-	}()
-
-	until, gone := since, (*Deletion)(nil)
-	more, err := x.cfg.Store.Read(ctx, key, since, limit, func(st State) error {
-		x.setETag(st)
-		seen = min(since, st.Last)
-		if gone = st.Deleted; gone != nil {
-			return nil
-		}
-		x.w.Header().Set("Content-Type", "application/json")
-		_, err := out.Write(head(out.AvailableBuffer(), since, st.UUID))
-		return err
-	}, func(r Record) error {
-		if x.event.Apps > 0 {
-			out.WriteByte(',')
-		}
-		x.event.Apps++
-		x.event.Bytes += int64(len(r.Doc))
-		until, seen = r.Time, r.Time
-		_, err := out.Write(r.Doc)
-		return err
-	})
+	turn := x.holds(seen)
+	p := x.newPage(since)
+	defer p.free()
+	more, err := x.cfg.Store.Read(ctx, x.key, since, limit, p.begin, p.record)
 	switch {
-	case err == nil && gone != nil:
-		x.deleted(gone)
+	case err == nil && p.gone != nil:
+		x.deleted(p.gone)
 		return
 	case err == nil:
-		out.WriteString(`],"until":`)
-		out.Write(until.append(out.AvailableBuffer()))
-		if more {
-			out.WriteString(`,"incomplete":true`)
-		}
-		out.WriteByte('}')
 		x.event.Status, x.event.Idle = http.StatusOK, x.event.Apps == 0
-		err = out.Flush()
-	case counted.n == 0 && counted.err == nil:
-		x.unavailable(err)
+		err = p.end(more)
+	case !p.sent():
+		x.unavailable(fmt.Errorf("syncproto: read: %w", err))
 		return
 	}
 	if err != nil {
@@ -179,21 +126,7 @@ func (x *exchange) stream(key Key, name string, since, seen Time, limit int) {
 	if ctx.Err() != nil {
 		return // nobody has read it
 	}
-	if err := x.cfg.Marks.Advance(ctx, name, turn, seen); err != nil {
+	if err := x.cfg.Marks.Advance(ctx, x.mark, turn, p.seen); err != nil {
 		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
 	}
-}
-
-// counter knows whether anything has gone out.
-type counter struct {
-	w   http.ResponseWriter
-	n   int64
-	err error
-}
-
-func (c *counter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	c.err = err
-	return n, err
 }

@@ -1,7 +1,6 @@
 package syncproto
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -14,8 +13,7 @@ import (
 
 // push takes in apps.
 func (x *exchange) push() {
-	s, ok := x.authorize()
-	if !ok {
+	if !x.authorize() {
 		return
 	}
 	since, bad := x.condition()
@@ -37,13 +35,12 @@ func (x *exchange) push() {
 	for _, a := range apps {
 		x.event.Bytes += int64(len(a.Doc))
 	}
-	x.write(s, body, Write{Apps: apps, IfUnmodifiedSince: since})
+	x.write(body, Write{Apps: apps, IfUnmodifiedSince: since})
 }
 
 // delete takes a whole collection away. It has no precondition and never had.
 func (x *exchange) delete() {
-	s, ok := x.authorize()
-	if !ok {
+	if !x.authorize() {
 		return
 	}
 	body, bad := x.body(min(x.cfg.Limits.Body, maxDeletion))
@@ -56,22 +53,24 @@ func (x *exchange) delete() {
 		x.refuse(bad)
 		return
 	}
-	x.write(s, body, Write{Delete: d})
+	x.write(body, Write{Delete: d})
 }
 
 // maxDeletion bounds the words with which a client deletes a collection.
 const maxDeletion = 16 << 10
 
-func (x *exchange) write(s Session, body []byte, w Write) {
-	ctx, key := x.r.Context(), x.key
-	w.Quota = x.cfg.Quota
-	if key := x.r.Header.Get("Idempotency-Key"); len(key) > maxIDKey {
+// write makes a write that came with that body, and answers.
+func (x *exchange) write(body []byte, w Write) {
+	idempotent := x.r.Header.Get("Idempotency-Key")
+	if len(idempotent) > maxIDKey {
 		x.refuse(bad(CodeParameter, fmt.Sprintf("Idempotency-Key: at most %d bytes", maxIDKey)))
 		return
-	} else if key != "" {
-		w.ID = writeID(x.event.Op, key, body)
 	}
-	res, err := x.cfg.Store.Write(ctx, key, w)
+	if idempotent != "" {
+		w.ID = writeID(x.event.Op, idempotent, body)
+	}
+	w.Quota = x.cfg.Quota
+	res, err := x.cfg.Store.Write(x.r.Context(), x.key, w)
 	var quota *QuotaError
 	switch {
 	case errors.Is(err, ErrConflict):
@@ -81,18 +80,17 @@ func (x *exchange) write(s Session, body []byte, w Write) {
 		x.refuse(&refusal{http.StatusForbidden, CodeQuota, fmt.Sprintf("over the quota of %d %s", quota.Limit, quota.What)})
 		return
 	case err != nil:
-		x.unavailable(err)
+		x.unavailable(fmt.Errorf("syncproto: write: %w", err))
 		return
 	}
-	x.hub.wake(key)
+	x.hub.wake(x.key)
 	x.event.Replayed = res.Replayed
-	name := markName(s, key)
-	received := x.received(ctx, name, w, res)
+	received := x.received(w, res)
 	// The ETag is good as a condition, and so for who has seen everything only.
 	if w.Delete == nil && !res.Replayed && !x.event.Repaired {
 		x.setETag(State{UUID: res.UUID, Last: res.Time})
 	}
-	x.begin(ctx, name, received)
+	x.holds(received)
 	b := received.append(append(x.buf[:0], `{"received":`...))
 	x.send(http.StatusOK, append(b, '}'))
 }
@@ -100,11 +98,11 @@ func (x *exchange) write(s Session, body []byte, w Write) {
 // received is what the client takes as its next since. If others wrote what it
 // has not seen, it is told what it has seen, and will be given the rest. It is
 // never zero, which the first clients take for never having pushed.
-func (x *exchange) received(ctx context.Context, name string, w Write, res Result) Time {
+func (x *exchange) received(w Write, res Result) Time {
 	if w.IfUnmodifiedSince != nil { // and so had seen everything
 		return max(res.Time, 1)
 	}
-	seen, err := x.cfg.Marks.Mark(ctx, name)
+	seen, err := x.cfg.Marks.Mark(x.r.Context(), x.mark)
 	if err != nil {
 		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
 		seen = 0
@@ -120,12 +118,16 @@ func (x *exchange) received(ctx context.Context, name string, w Write, res Resul
 // any of the names that it goes by.
 func (x *exchange) condition() (*Time, *refusal) {
 	q := x.r.URL.Query()
-	for _, c := range []struct{ name, value string }{
-		{"lastget", q.Get("lastget")},
-		{"since", q.Get("since")},
-		{"X-If-Unmodified-Since", x.r.Header.Get("X-If-Unmodified-Since")},
+	for _, c := range []struct {
+		name, value string
+		given       bool
+	}{
+		// An empty since is the first of pulls; an empty lastget is a mistake.
+		{"lastget", q.Get("lastget"), q.Has("lastget")},
+		{"since", q.Get("since"), q.Get("since") != ""},
+		{"X-If-Unmodified-Since", x.r.Header.Get("X-If-Unmodified-Since"), x.r.Header.Get("X-If-Unmodified-Since") != ""},
 	} {
-		if c.value == "" && !(q.Has(c.name) && c.name == "lastget") {
+		if !c.given {
 			continue
 		}
 		t, err := ParseTime(c.value)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // scanner walks over JSON that is known to be valid, and finds what
@@ -52,7 +53,7 @@ func (s *scanner) value() ([]byte, *refusal) {
 	case c == '[':
 		err = s.array(func([]byte) *refusal { return nil })
 	default:
-		for s.i < len(s.b) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(s.b[s.i])) {
+		for s.i < len(s.b) && strings.IndexByte(",]} \t\r\n", s.b[s.i]) < 0 {
 			s.i++
 		}
 	}
@@ -138,7 +139,7 @@ func (s *scanner) object(each func(name string, value []byte) *refusal) *refusal
 }
 
 func unquote(b []byte) string {
-	if !bytes.ContainsRune(b, '\\') {
+	if bytes.IndexByte(b, '\\') < 0 {
 		return string(b[1 : len(b)-1])
 	}
 	var s string

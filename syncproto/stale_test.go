@@ -44,10 +44,9 @@ func TestStateOfAWhileAgo(t *testing.T) {
 	keep()
 	d.post("?delete", `{"client_id":"x"}`).want(200)
 	keep()
-	since := d.push(`[{"origin":"b"}]`)
-	since = d.pull(since).Until
+	d.pull(d.push(`[{"origin":"b"}]`))
 	keep()
-	since = d.pull(d.push(`[{"origin":"c"}]`)).Until
+	since := d.pull(d.push(`[{"origin":"c"}]`)).Until
 
 	want := d.get("?since=" + since.String()).want(200)
 	for _, st := range ago {

@@ -32,7 +32,7 @@ type collectionUsage struct {
 
 // usage tells users what they hold. Route asks for it only of a Directory.
 func (x *exchange) usage() {
-	if _, ok := x.authorize(); !ok {
+	if !x.authorize() {
 		return
 	}
 	all, err := x.cfg.Store.(Directory).Collections(x.r.Context(), x.key.User)

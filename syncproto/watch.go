@@ -78,7 +78,8 @@ func within(ctx context.Context, d time.Duration) time.Duration {
 // wait and is no failure: either nobody is there any more, or the server stops,
 // and then its clients had better hear that there is no news than that it is
 // out of order.
-func (x *exchange) await(ctx context.Context, since Time, wait time.Duration) (State, error) {
+func (x *exchange) await(since Time, wait time.Duration) (State, error) {
+	ctx := x.r.Context()
 	var (
 		woken chan struct{}
 		leave func()

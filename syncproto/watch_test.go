@@ -182,6 +182,13 @@ func TestWaitEndsWithTheServer(t *testing.T) {
 	})
 }
 
+func TestBadLastEventID(t *testing.T) {
+	d := newSite(t, syncproto.Config{Watch: watching}).device("ann@example.com")
+	if c := d.get("", "Accept", "text/event-stream", "Last-Event-ID", "x").want(400).code(); c != syncproto.CodeParameter {
+		t.Errorf("code %d", c)
+	}
+}
+
 func TestNoStreams(t *testing.T) {
 	s := newSite(t, syncproto.Config{})
 	s.device("ann@example.com").get("", "Accept", "text/event-stream").want(406)
