@@ -15,30 +15,6 @@ import (
 // catalogue is all that plans may name.
 func catalogue() faultconn.Catalogue { return append(fault.Catalogue(), framing.Catalogue()...) }
 
-// says is what each fault does, for those who choose one.
-var says = map[string]string{
-	"abort":       "lets the request through and resets the connection where the reply would be",
-	"bandwidth":   "lets bytes pass at a rate",
-	"black-hole":  "loses everything, and nobody is told",
-	"blackout":    "the service is gone: dials are refused, connections closed",
-	"close":       "ends the connection in good order, at the next read or write",
-	"corrupt":     "flips bits of a byte",
-	"delay":       "makes replies late",
-	"duplicate":   "repeats data",
-	"fail":        "fails one operation with an error of the system",
-	"garbage":     "puts random bytes in the place of a reply",
-	"hang":        "holds what comes back until the plan changes",
-	"loss":        "a lost packet as TCP shows it: a pause",
-	"mtu":         "loses packets that are longer; strikes no stream",
-	"normal":      "lets everything pass",
-	"on":          "narrows a fault down to chosen messages of a protocol",
-	"refuse":      "dials are refused",
-	"reply":       "refuses requests in the server's own words",
-	"reset":       "breaks the connection with an RST",
-	"short-write": "a write stops part of the way, with an error",
-	"slice":       "cuts the stream into small pieces",
-}
-
 // form describes what plans are made of, for pages that offer it.
 type form struct {
 	Faults []kind   `json:"faults"`
@@ -53,6 +29,7 @@ type kind struct {
 
 type option struct {
 	Name    string   `json:"name"`
+	Says    string   `json:"says,omitempty"`
 	Type    string   `json:"type"` // duration, number, boolean, text, fault, object, or a list: "list of text"
 	Options []option `json:"options,omitempty"`
 }
@@ -64,9 +41,9 @@ func planForm(c faultconn.Catalogue) form {
 		if t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
-		f.Faults = append(f.Faults, kind{one.Kind(), says[one.Kind()], optionsOf(t)})
+		f.Faults = append(f.Faults, kind{one.Kind(), says[one.Kind()], optionsOf(t, one.Kind())})
 	}
-	for _, o := range optionsOf(reflect.TypeFor[faultconn.Rule]()) {
+	for _, o := range optionsOf(reflect.TypeFor[faultconn.Rule](), "rule") {
 		if o.Name != "fault" && o.Name != "mix" {
 			f.Rule = append(f.Rule, o)
 		}
@@ -75,8 +52,8 @@ func planForm(c faultconn.Catalogue) form {
 }
 
 // optionsOf lists the fields of a struct as plan files name them: see
-// faultconn.Catalogue.Parse.
-func optionsOf(t reflect.Type) []option {
+// faultconn.Catalogue.Parse. They are those of a fault or an object.
+func optionsOf(t reflect.Type, of string) []option {
 	out := []option{}
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -91,9 +68,9 @@ func optionsOf(t reflect.Type) []option {
 			r, size := utf8.DecodeRuneInString(f.Name)
 			name = string(unicode.ToLower(r)) + f.Name[size:]
 		}
-		o := option{Name: name, Type: typeName(f.Type)}
+		o := option{Name: name, Says: says[of+"."+name], Type: typeName(f.Type)}
 		if o.Type == "object" {
-			o.Options = optionsOf(f.Type)
+			o.Options = optionsOf(f.Type, name)
 		}
 		out = append(out, o)
 	}

@@ -121,13 +121,31 @@ func TestAssets(t *testing.T) {
 
 func TestPlanForm(t *testing.T) {
 	f := planForm(catalogue())
-	for _, k := range f.Faults {
-		if k.Says == "" {
-			t.Errorf("nobody is told what %s does", k.Kind)
+	told := map[string]bool{}
+	var tell func(of string, all []option)
+	tell = func(of string, all []option) {
+		for _, o := range all {
+			told[of+"."+o.Name] = true
+			tell(o.Name, o.Options)
 		}
 	}
-	if len(f.Faults) != len(catalogue()) || len(says) != len(f.Faults) {
-		t.Errorf("%d faults, of which %d are told about; the catalogue has %d", len(f.Faults), len(says), len(catalogue()))
+	tell("rule", f.Rule)
+	for _, k := range f.Faults {
+		told[k.Kind] = true
+		tell(k.Kind, k.Options)
+	}
+	for what := range told {
+		if says[what] == "" {
+			t.Errorf("nobody is told what %s is", what)
+		}
+	}
+	for what := range says {
+		if !told[what] {
+			t.Errorf("there is no %s any more", what)
+		}
+	}
+	if len(f.Faults) != len(catalogue()) {
+		t.Errorf("%d faults; the catalogue has %d", len(f.Faults), len(catalogue()))
 	}
 	if got := text(t, planForm(faultconn.Catalogue{pretend{}}).Faults); got !=
 		`[{"kind":"pretend","says":"","options":[{"name":"for","type":"duration"},{"name":"atMost","type":"number"},{"name":"named","type":"text"},`+

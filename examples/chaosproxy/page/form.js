@@ -19,22 +19,23 @@ let last = 0; // of ids
 // that is nothing.
 function field(option, form) {
   const id = `field-${++last}`;
-  const label = (input) => h('label', { for: id }, spaced(option.name), input);
+  const says = option.says ? h('small', { id: `${id}-says` }, option.says) : null;
+  const label = (input) => h('div', { class: 'field' }, h('label', { for: id }, spaced(option.name)), input, says);
   const item = option.type.match(/^list of (.*)/)?.[1];
   if (option.type === 'fault') return faultField(form, spaced(option.name));
   if (option.type === 'object') {
     const inside = fields(option.options, form);
-    return { element: h('fieldset', {}, h('legend', {}, spaced(option.name)), ...inside.elements), value: () => some(inside.value()) };
+    return { element: h('fieldset', {}, h('legend', {}, option.says ? `${spaced(option.name)}: ${option.says}` : spaced(option.name)), ...inside.elements), value: () => some(inside.value()) };
   }
   if (option.type === 'boolean') {
-    const input = h('input', { id, type: 'checkbox', name: option.name });
-    return { element: h('label', { for: id, class: 'check' }, input, spaced(option.name)), value: () => input.checked || undefined };
+    const input = h('input', { id, type: 'checkbox', name: option.name, 'aria-describedby': says?.id });
+    return { element: h('div', { class: 'field' }, h('label', { for: id, class: 'check' }, input, spaced(option.name)), says), value: () => input.checked || undefined };
   }
   if (option.type === 'number') {
-    const input = h('input', { id, type: 'number', step: 'any', name: option.name });
+    const input = h('input', { id, type: 'number', step: 'any', name: option.name, 'aria-describedby': says?.id });
     return { element: label(input), value: () => (input.value === '' ? undefined : Number(input.value)) };
   }
-  const input = h('input', { id, name: option.name, autocomplete: 'off', placeholder: hint(item ?? option.type, item, option.name), list: offers[option.name] ? `${id}-list` : null });
+  const input = h('input', { id, name: option.name, 'aria-describedby': says?.id, autocomplete: 'off', placeholder: hint(item ?? option.type, item, option.name), list: offers[option.name] ? `${id}-list` : null });
   const element = label(input);
   if (offers[option.name]) element.append(h('datalist', { id: `${id}-list` }, ...offers[option.name].map((value) => h('option', { value }))));
   const one = (v) => (item === 'number' ? Number(v) : v);
@@ -78,7 +79,7 @@ function faultField(form, label) {
     ...form.faults.map((k) => h('option', { value: k.kind, selected: k.kind === 'delay' }, k.kind)));
   choose();
   return {
-    element: h('div', { class: 'fault' }, h('label', { for: id }, label, select), says, inside),
+    element: h('div', { class: 'fault' }, h('label', { for: id }, label), select, says, inside),
     value: () => ({ kind: select.value, ...chosen.value() }),
   };
 }
@@ -93,9 +94,9 @@ export function ruleForm(form, names) {
   const rest = fields(form.rule.filter((o) => !['name', 'chance', 'scope', 'off'].includes(o.name)), form);
   const element = h('div', {}, fault.element,
     h('div', { class: 'often' },
-      h('label', { for: 'rule-percent' }, 'percent', percent),
-      h('label', { for: 'rule-scope' }, 'of', scope),
-      h('label', { for: 'rule-name' }, 'name', name)),
+      h('div', { class: 'field' }, h('label', { for: 'rule-percent' }, 'percent'), percent),
+      h('div', { class: 'field' }, h('label', { for: 'rule-scope' }, 'of'), scope),
+      h('div', { class: 'field' }, h('label', { for: 'rule-name' }, 'name'), name)),
     h('details', {}, h('summary', {}, 'Only at some moments, on some connections'), ...rest.elements),
     h('label', { for: 'rule-on', class: 'check' }, on, 'switched on'));
   const value = () => {
