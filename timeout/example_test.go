@@ -16,9 +16,9 @@ import (
 	"github.com/brownout-go/brownout/timeout"
 )
 
-// A service with a budget of 50 ms a request, and a backend that hangs.
+// A service with a budget of two seconds a request, and a backend that hangs.
 func Example() {
-	limit, err := timeout.New(timeout.Config{Total: 50 * time.Millisecond})
+	limit, err := timeout.New(timeout.Config{Total: 2 * time.Second})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -62,8 +62,8 @@ func Example() {
 // A handler that obeys its context has the grace to give a better answer than 503.
 func ExampleLimiter_Handler_grace() {
 	limit, err := timeout.New(timeout.Config{
-		Total: 200 * time.Millisecond,
-		Grace: 150 * time.Millisecond, // generous, for machines that are busy
+		Total: 2050 * time.Millisecond,
+		Grace: 2 * time.Second, // generous, for machines that are busy
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -100,7 +100,7 @@ func ExampleConfig() {
 		return
 	}
 	h := limit.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(100 * time.Millisecond)
+		<-r.Context().Done() // a report that would take longer
 	}))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/report", nil))
@@ -238,7 +238,7 @@ func ExampleWithBudget() {
 // Events go out as they happen for as long as the client reads: the total is for the first byte only.
 func ExampleConfig_stream() {
 	limit, err := timeout.New(timeout.Config{
-		Total:     100 * time.Millisecond,
+		Total:     time.Second,
 		Stream:    -1, // for ever
 		WriteIdle: time.Second,
 	})
@@ -246,11 +246,17 @@ func ExampleConfig_stream() {
 		fmt.Println(err)
 		return
 	}
-	server := httptest.NewServer(limit.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	news := make(chan string)
+	go func() {
+		defer close(news)
 		for i := range 4 {
-			fmt.Fprintf(w, "data: %d\n", i)
+			news <- fmt.Sprint("item ", i)
+		}
+	}()
+	server := httptest.NewServer(limit.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for item := range news {
+			fmt.Fprintf(w, "data: %s\n", item)
 			w.(http.Flusher).Flush()
-			time.Sleep(50 * time.Millisecond)
 		}
 	})))
 	defer server.Close()
@@ -263,9 +269,9 @@ func ExampleConfig_stream() {
 	_, err = io.Copy(os.Stdout, res.Body)
 	fmt.Println(err)
 	// Output:
-	// data: 0
-	// data: 1
-	// data: 2
-	// data: 3
+	// data: item 0
+	// data: item 1
+	// data: item 2
+	// data: item 3
 	// <nil>
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -29,6 +30,7 @@ has the verdict for HTTP/1.1, then for HTTP/2.
 		fmt.Fprintf(&b, " %s |", s.name)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(subjects)) + "\n")
+	found := tryAll(t)
 	var notes bytes.Buffer
 	passed := make([]int, len(subjects))
 	for i, d := range defects {
@@ -36,13 +38,7 @@ has the verdict for HTTP/1.1, then for HTTP/2.
 		for j, s := range subjects {
 			var verdicts, seen []string
 			for proto := 1; proto <= 2; proto++ {
-				var found error
-				t.Run(fmt.Sprintf("%d/%s/http%d", i+1, s.name, proto), func(t *testing.T) {
-					found = try(t, s, proto, d)
-					if found != nil && s.name == "timeout" {
-						t.Error(found)
-					}
-				})
+				found := found[trial{i, j, proto}]
 				if found == nil {
 					passed[j]++
 					verdicts = append(verdicts, "ok")
@@ -79,4 +75,37 @@ has the verdict for HTTP/1.1, then for HTTP/2.
 	if !bytes.Equal(old, b.Bytes()) {
 		t.Errorf("%s is out of date; run this test with -update. It should be:\n%s", page, b.String())
 	}
+}
+
+// A trial is that of one subject for one defect, by their indexes, over one protocol.
+type trial struct{ defect, subject, proto int }
+
+// tryAll returns what was found wrong in all trials. Those in real time, which do little
+// but wait, wait together.
+func tryAll(t *testing.T) map[trial]error {
+	var mu sync.Mutex
+	all := map[trial]error{}
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	for i, d := range defects {
+		for j, s := range subjects {
+			for proto := 1; proto <= 2; proto++ {
+				run := func(t *testing.T) {
+					found := try(t, s, proto, d)
+					if found != nil && s.name == "timeout" {
+						t.Errorf("%s: HTTP/%d: %v", d.name, proto, found)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					all[trial{i, j, proto}] = found
+				}
+				if d.real {
+					waiting.Go(func() { run(t) })
+				} else {
+					t.Run(fmt.Sprintf("%d/%s/http%d", i+1, s.name, proto), run)
+				}
+			}
+		}
+	}
+	return all
 }
