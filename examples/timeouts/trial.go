@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 // A result is what clients saw of a service while its backend was broken.
@@ -85,18 +87,17 @@ func ask(client *http.Client, url string) (time.Duration, int, string) {
 
 // heal waits until ten answers in a row are 200.
 func (s *service) heal(client *http.Client) (time.Duration, error) {
-	start := time.Now()
-	last := ""
-	for row := 0; time.Since(start) < 20*time.Second; {
-		_, code, what := ask(client, s.url)
-		if code == http.StatusOK {
-			if row++; row == 10 {
-				return max(time.Since(start), 1), nil
+	start, last := time.Now(), ""
+	if !wait.Until(time.Minute, func() bool {
+		for range 10 {
+			if _, code, what := ask(client, s.url); code != http.StatusOK {
+				last = what
+				return false
 			}
-			continue
 		}
-		row, last = 0, what
-		time.Sleep(5 * time.Millisecond)
+		return true
+	}) {
+		return 0, errors.New("the last answer was " + last)
 	}
-	return 0, errors.New("the last answer was " + last)
+	return max(time.Since(start), 1), nil
 }
