@@ -207,3 +207,20 @@ func TestQuota(t *testing.T) {
 		t.Errorf("%d files", len(want))
 	}
 }
+
+// A file too many is taken back before the server had it: no trace of it counts.
+func TestQuotaOfFiles(t *testing.T) {
+	s := serve(t, syncproto.Config{Quota: syncproto.Quota{Apps: 2}})
+	a, b := dir{t, s.url, t.TempDir()}, dir{t, s.url, t.TempDir()}
+	for i := range 3 {
+		a.write(fmt.Sprintf("app%d.json", i), doc(fmt.Sprintf("https://app%d", i), 1))
+	}
+	if _, err := a.try(); err == nil || !strings.Contains(err.Error(), "quota of 2 apps") {
+		t.Errorf("%v, want the quota", err)
+	}
+	a.remove("app1.json")
+	a.sync()
+	if got := b.filesAfterSync(); len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+}

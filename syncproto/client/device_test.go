@@ -407,6 +407,70 @@ func TestPushInParts(t *testing.T) {
 	}
 }
 
+// What was added and removed before the server took it needs no tombstone, which
+// would count against the quota that it did not fit in.
+func TestRemovedBeforeItArrived(t *testing.T) {
+	s := serve(t, syncproto.Config{Quota: syncproto.Quota{Apps: 2}})
+	c := s.config()
+	c.Storage = new(disk)
+	d := open(t, c)
+	set(t, d, `{"origin":"a"}`, `{"origin":"b"}`, `{"origin":"c"}`)
+	var status *client.StatusError
+	if _, err := d.Sync(t.Context()); !errors.As(err, &status) || status.Status != http.StatusForbidden {
+		t.Fatalf("%v, want a 403 for three of two", err)
+	}
+	d = open(t, c) // what was refused is remembered
+	if err := d.Remove(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	if n := d.Pending(); n != 2 {
+		t.Errorf("%d changes are pending, want 2", n)
+	}
+	if rep := sync(t, d); rep.Pushed != 2 {
+		t.Errorf("%+v", rep)
+	}
+	// One that has arrived does need one, also if it was added anew since.
+	if err := d.Remove(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	set(t, d, `{"origin":"a","v":2}`)
+	if err := d.Remove(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if rep := sync(t, d); rep.Pushed != 1 {
+		t.Errorf("%+v, want a tombstone", rep)
+	}
+}
+
+// Also one whose answer was lost may have arrived.
+func TestRemovedBeforeTheAnswer(t *testing.T) {
+	s := serve(t, syncproto.Config{})
+	d, other := open(t, s.config()), open(t, s.config())
+	sync(t, d)
+	lose := true
+	s.mangle = func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		if lose && r.Method == http.MethodPost {
+			next.ServeHTTP(discard{http.Header{}}, r)
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	}
+	set(t, d, `{"origin":"a"}`)
+	if _, err := d.Sync(t.Context()); err == nil {
+		t.Fatal("no error, though the answer was lost")
+	}
+	lose = false
+	sync(t, other)
+	if err := d.Remove(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	sync(t, d)
+	sync(t, other)
+	if doc := other.Get("a"); doc != nil {
+		t.Errorf("the other still has %s", doc)
+	}
+}
+
 func TestChangeDuringPush(t *testing.T) {
 	s := serve(t, syncproto.Config{})
 	d := open(t, s.config())

@@ -81,6 +81,7 @@ func (s *state) take(p page, merge func(string, json.RawMessage, json.RawMessage
 		}
 		rep.Pulled++
 		delete(s.Stale, origin)
+		delete(s.Local, origin)
 		remote := compact(doc)
 		if deleted {
 			remote = nil

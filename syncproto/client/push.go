@@ -80,9 +80,9 @@ func (d *Device) send(ctx context.Context, b *batch, rep *Report) (bool, error) 
 	switch {
 	case errors.As(err, &status) && status.Status == http.StatusPreconditionFailed:
 		rep.Conflicts++
-		return false, d.update(ctx, func(s *state) { s.Push = nil })
+		return false, d.update(ctx, func(s *state) { s.recall(b) })
 	case errors.As(err, &status) && refused(status.Status):
-		return false, errors.Join(err, d.update(ctx, func(s *state) { s.Push = nil }))
+		return false, errors.Join(err, d.update(ctx, func(s *state) { s.recall(b) }))
 	case err != nil:
 		return false, err
 	}

@@ -22,6 +22,9 @@ type state struct {
 	Docs    map[string]json.RawMessage `json:"docs"`
 	Changed map[string]uint64          `json:"changed"`
 	Changes uint64                     `json:"changes"`
+	// Local are documents that no push has carried: removing one leaves nothing
+	// to tell others of, and so nothing that counts against a quota.
+	Local map[string]bool `json:"local,omitempty"`
 	// Stale are documents of an earlier life of the collection. Those that the
 	// first complete pull of the new one doesn't bring are dropped.
 	Stale map[string]bool `json:"stale,omitempty"`
@@ -36,13 +39,21 @@ type batch struct {
 	Body    json.RawMessage   `json:"body"`
 	LastGet *syncproto.Time   `json:"lastget,omitempty"`
 	Changes map[string]uint64 `json:"changes"`
+	Local   []string          `json:"local,omitempty"`
 }
 
 func newState() *state {
-	return &state{Docs: map[string]json.RawMessage{}, Changed: map[string]uint64{}}
+	return &state{Docs: map[string]json.RawMessage{}, Changed: map[string]uint64{}, Local: map[string]bool{}}
 }
 
 func (s *state) change(origin string, doc json.RawMessage) {
+	if doc == nil && s.Local[origin] {
+		s.forget(origin)
+		return
+	}
+	if _, changed := s.Changed[origin]; doc != nil && s.Docs[origin] == nil && !changed {
+		s.Local[origin] = true
+	}
 	s.Changes++
 	s.Changed[origin] = s.Changes
 	delete(s.Stale, origin)
@@ -55,6 +66,13 @@ func (s *state) put(origin string, doc json.RawMessage) {
 	} else {
 		s.Docs[origin] = doc
 	}
+}
+
+// forget drops a document that nobody else knows of.
+func (s *state) forget(origin string) {
+	delete(s.Local, origin)
+	delete(s.Changed, origin)
+	delete(s.Docs, origin)
 }
 
 // restart forgets which life of the collection the documents are from.
@@ -73,6 +91,18 @@ func (s *state) acknowledge(b *batch) {
 	for origin, n := range b.Changes {
 		if s.Changed[origin] == n {
 			delete(s.Changed, origin)
+		}
+	}
+	s.Push = nil
+}
+
+// recall takes back a batch that was refused, and so has not arrived.
+func (s *state) recall(b *batch) {
+	for _, origin := range b.Local {
+		if s.Docs[origin] == nil { // removed meanwhile
+			s.forget(origin)
+		} else {
+			s.Local[origin] = true
 		}
 	}
 	s.Push = nil
@@ -97,6 +127,10 @@ func (s *state) next(most int) *batch {
 		}
 		b.Body = append(b.Body, doc...)
 		b.Changes[o] = s.Changed[o]
+		if s.Local[o] {
+			delete(s.Local, o)
+			b.Local = append(b.Local, o)
+		}
 	}
 	b.Body = append(b.Body, ']')
 	return b
