@@ -3,7 +3,6 @@ package syncproto
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -86,20 +85,7 @@ type Write struct {
 	// before IfUnmodifiedSince, because a client that repeats a write whose
 	// answer was lost conflicts with nobody but itself. At most 64 bytes.
 	ID string
-	// Quota bounds what the user may hold after the write.
-	Quota Quota
-}
-
-// Quota bounds what a user may hold. Zero fields do not bound anything. A
-// write is refused only if it adds to what is over the bound, so that a user
-// who is over can always make things smaller.
-type Quota struct {
-	Collections int   // of the user, the deleted ones included: their markers stay
-	Apps        int   // in one collection, tombstones included
-	Bytes       int64 // sum of the documents in all collections of the user
-}
-
-// A Result is what a write came to.
+	// A Result is what a write came to.
 type Result struct {
 	// Time is the time that all records of the write carry, or that of the
 	// deletion. If nothing had to be written it is State.Last; of a replay, the
@@ -112,17 +98,6 @@ type Result struct {
 	UUID string
 	// Replayed says that Write.ID had been seen before.
 	Replayed bool
-}
-
-// A QuotaError says that a write would take its user over a bound of [Quota].
-type QuotaError struct {
-	What  string // "collections", "apps" or "bytes"
-	Limit int64
-	Have  int64 // what there would be after the write
-}
-
-func (e *QuotaError) Error() string {
-	return fmt.Sprintf("syncproto: quota: %d %s would be over the %d allowed", e.Have, e.What, e.Limit)
 }
 
 // A Store keeps collections. [Memory] is one; the package sqlstore has others,
@@ -178,54 +153,4 @@ type Store interface {
 
 	// Ping returns nil if the store can serve requests now.
 	Ping(ctx context.Context) error
-}
-
-// A Replica is a [Store] that can take over collections from another one,
-// times and uuids included: the second half of a mirror, or the target of an
-// import. [Memory] and the stores of the package sqlstore are.
-type Replica interface {
-	Store
-
-	// Apply makes the collection what it was elsewhere after a write: its
-	// state is ch.State, and ch.Records, which carry their own times, are
-	// added to its records or replace those of the same origin. If ch.UUID is
-	// not the uuid that the collection has, or ch.Deleted is not nil, the
-	// records it had are removed first.
-	//
-	// Changes of a collection have to be applied in the order in which they
-	// happened. One whose Last is not after the collection's is ignored, and
-	// so may be applied again. There is no quota.
-	Apply(ctx context.Context, key Key, ch Change) error
-}
-
-// A Change is one step in the life of a collection, for [Replica].
-type Change struct {
-	State
-	Records []Record
-}
-
-// A Directory is a [Store] that can tell what is in it. The stores of this
-// module are.
-type Directory interface {
-	Store
-
-	// Users returns, in ascending order of bytes, at most limit users that
-	// have collections, beginning with the first that sorts after after.
-	Users(ctx context.Context, after string, limit int) ([]string, error)
-
-	// Collections returns what the user has, by name in ascending order of
-	// bytes, deleted collections included.
-	Collections(ctx context.Context, user string) ([]Usage, error)
-
-	// Purge forgets a user: records, uuids, markers, times and IDs. What is
-	// written afterwards begins anew.
-	Purge(ctx context.Context, user string) error
-}
-
-// Usage is what one collection of a user takes.
-type Usage struct {
-	Collection string
-	State
-	Apps  int   // records, tombstones included
-	Bytes int64 // sum of their documents
 }
