@@ -2,10 +2,6 @@ package syncproto
 
 import "fmt"
 
-// Quota bounds what the user may hold after the write.
-	Quota Quota
-}
-
 // Quota bounds what a user may hold. Zero fields do not bound anything. A
 // write is refused only if it adds to what is over the bound, so that a user
 // who is over can always make things smaller.

@@ -85,7 +85,11 @@ type Write struct {
 	// before IfUnmodifiedSince, because a client that repeats a write whose
 	// answer was lost conflicts with nobody but itself. At most 64 bytes.
 	ID string
-	// A Result is what a write came to.
+	// Quota bounds what the user may hold after the write.
+	Quota Quota
+}
+
+// A Result is what a write came to.
 type Result struct {
 	// Time is the time that all records of the write carry, or that of the
 	// deletion. If nothing had to be written it is State.Last; of a replay, the
