@@ -28,8 +28,9 @@ type conn struct {
 	end  chan struct{} // closed once the connection is closed or broken
 	ends sync.Once
 
-	in  inbound
-	out outbound
+	in     inbound
+	out    outbound
+	reader sync.WaitGroup // of what reads ahead
 }
 
 // Bits of conn.state.
@@ -189,7 +190,7 @@ func (c *conn) Close() error {
 		v.call(OpClose)
 		d := v.decide(OpClose, nil)
 		c.inj.emit(d.events)
-		h = d.hold()
+		h = d.hold(time.Time{})
 	}
 	c.adopts.Lock()
 	c.current.Swap(nil).stop()
@@ -197,18 +198,18 @@ func (c *conn) Close() error {
 	c.finish()
 	defer c.inj.forget(c)
 	if before&wasReset != 0 {
-		_ = c.inner.Close()
+		_ = c.closeInner()
 		return nil
 	}
 	if before&wasEnded != 0 {
-		err := c.inner.Close()
+		err := c.closeInner()
 		if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
 			err = nil
 		}
 		return err
 	}
 	if v == nil {
-		return c.inner.Close()
+		return c.closeInner()
 	}
 	return c.closeUnder(h)
 }
@@ -220,7 +221,7 @@ func (c *conn) closeUnder(h hold) error {
 		// Reads and writes end now, the wrapped connection later.
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
 		var g gate
-		g.wait(c.inj, &h, nil)
+		g.wait(c.inj, &h, nil, nil)
 	}
 	e := h.effect
 	switch {
@@ -231,12 +232,19 @@ func (c *conn) closeUnder(h hold) error {
 		}
 	case e.Reset:
 		abort(c.inner)
+		c.reader.Wait()
 		return nil
 	}
-	err := c.inner.Close()
+	err := c.closeInner()
 	if e.Err != nil {
 		return c.fail("close", e.Err)
 	}
+	return err
+}
+
+func (c *conn) closeInner() error {
+	err := c.inner.Close()
+	c.reader.Wait()
 	return err
 }
 

@@ -7,7 +7,8 @@ import "time"
 type verdict struct {
 	n      int
 	effect Effect
-	delays []delay // whose sum is effect.Delay
+	delays []delay // effect.Latency and effect.Delay by the rules they are of
+	anew   bool    // a unit has begun whose data are late
 	rate   *schedule
 	rated  *rule // whose effect.Rate is
 	by     *rule // who ends or changes the operation
@@ -53,7 +54,12 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		}
 		if e.Delay > 0 {
 			d.effect.Delay += e.Delay
-			d.delays = append(d.delays, delay{s.rule, e.Delay})
+			d.delays = append(d.delays, delay{by: s.rule, long: e.Delay})
+		}
+		if e.Latency > 0 {
+			d.effect.Latency += e.Latency
+			d.delays = append(d.delays, delay{by: s.rule, long: e.Latency, latency: direction(k) == in})
+			d.anew = d.anew || event != nil
 		}
 		d.effect.Copies += e.Copies
 		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
@@ -62,7 +68,8 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		if e.Replace || e.ends() {
 			was := d.effect
 			d.effect, d.by = e, s.rule
-			d.effect.Delay, d.effect.Rate, d.effect.Copies = was.Delay, was.Rate, was.Copies
+			d.effect.Latency, d.effect.Delay = was.Latency, was.Delay
+			d.effect.Rate, d.effect.Copies = was.Rate, was.Copies
 			return d // what another rule would do to it could not be told apart
 		}
 	}
@@ -165,6 +172,9 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	}
 	fault := s.shares[u.choice].Fault
 	e := fault.Inject(v.op(s, u, k, data, now))
+	if e.Hit || e.Latency > 0 {
+		u.latency = e.Latency
+	}
 	if e.nothing() || u.fired {
 		return e, nil
 	}
@@ -180,7 +190,7 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	return e, &Event{
 		Time: now, Seed: s.seed, Rule: s.name, Kind: fault.Kind(),
 		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer,
-		Op: k, Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, Delay: e.Delay,
+		Op: k, Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, Delay: e.Latency + e.Delay,
 	}
 }
 
@@ -231,7 +241,7 @@ func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {
 	_, chosen := s.asks(k)
 	return Op{
 		Kind: k, Point: v.id.point, Conn: v.id.number, Addr: v.id.peer, Server: v.id.server,
-		Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, First: !u.fired, Chosen: chosen,
+		Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, First: !u.fired, Latency: u.latency, Chosen: chosen,
 		Elapsed: now.Sub(s.since), Data: data, Packet: v.packet,
 		Rand: s.source.at(v.words(s, forInject, k, 0, s.offset[dir])),
 	}

@@ -3,6 +3,7 @@ package faultconn
 import (
 	"context"
 	"net"
+	"time"
 
 	"github.com/brownout-go/brownout/internal/struck"
 )
@@ -28,7 +29,7 @@ func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, 
 			v = newView(plan, id, nil)
 			d := v.decide(OpDial, nil)
 			i.emit(d.events)
-			h = d.hold()
+			h = d.hold(time.Time{})
 			if err := i.holdDial(ctx, &h); err != nil {
 				v.stop()
 				return nil, dialError(network, addr, err)
@@ -49,7 +50,7 @@ func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, 
 func (i *Injector) holdDial(ctx context.Context, h *hold) error {
 	if h.waits() {
 		var g gate
-		if g.wait(i, h, ctx.Done()) == ended {
+		if g.wait(i, h, ctx.Done(), nil) == ended {
 			return interrupted(ctx)
 		}
 	}

@@ -42,13 +42,15 @@
 // follows a read begins a new one; on an accepted connection a read that
 // follows a write does. Exchanges are the default scope because "30 % of the
 // calls are slow" is what people mean: a delay of 100 ms costs an exchange 100
-// ms however many reads its reply takes, and a bulk stream 100 ms once.
+// ms however many reads its reply takes, and a bulk stream 100 ms once. Messages
+// that a server sends without being asked belong to the exchange before them.
 //
 // # When faults strike
 //
 // Incoming data are decided upon when they arrive, not when they are asked
 // for, so a Read that is parked in the kernel when the plan changes obeys the
-// plan in force when its data come. Outgoing data are decided upon in Write.
+// plan in force when its data come. Data behind others that are late wait for
+// their turn to be decided upon. Outgoing data are decided upon in Write.
 // Byte offsets are exact: a rule that begins at byte 1000 lets 1000 bytes pass
 // and then strikes, however the caller's buffers are cut. Offsets, exchanges
 // and counters start at zero when a rule comes into force, on open connections
@@ -102,20 +104,25 @@
 //     to 256 KiB that it is moving when a plan is set pass under none.
 //   - A type assertion to *net.TCPConn or *tls.Conn fails. Wrap below TLS, and
 //     assert interfaces.
+//   - While data are late, a goroutine of the connection reads ahead, up to 256
+//     KiB and until the next data arrive; Close waits for it. So the data may be
+//     gone from the wrapped connection before anybody has asked for them, and
+//     what ends it, be it a reset by the peer, is seen behind the data that came
+//     before.
 //   - Connection numbers count from 1 for each point, in the order of dials and
 //     accepts. Where those race, so do the numbers; draws depend on nothing else.
 //
 // # Concurrency and time
 //
 // All methods may be called from any goroutine. There are no background
-// goroutines; timers are stopped by Close and when their rule goes. Waits are on
-// channels and timers of package time, so a fault of twenty seconds costs a
-// test under testing/synctest no time.
+// goroutines, but for one on each connection whose data are late. Timers are
+// stopped by Close and when their rule goes. Waits are on channels and timers of
+// package time, so a fault of twenty seconds costs a test under testing/synctest
+// no time.
 //
 // In a bubble of testing/synctest, set the plan inside: When then counts from
 // there. A rule that came into force outside counts from when it finds each
-// connection.
-// An injector can serve several bubbles one after the other, if what it has
-// wrapped in one is closed before that ends; set the plan anew in each, or
+// connection. An injector can serve several bubbles one after the other, if what
+// it has wrapped in one is closed before that ends; set the plan anew in each, or
 // counts and shared rates go on from the one before.
 package faultconn

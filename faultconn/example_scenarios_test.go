@@ -1,6 +1,7 @@
 package faultconn_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -49,6 +50,38 @@ func Example_ramp() {
 	// 3ms
 	// 1ms
 	// 3ms
+}
+
+// A server that sends on its own is late at every message, and no slower.
+func Example_push() {
+	var inj faultconn.Injector
+	if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{{
+		Fault: fault.Delay{For: 100 * time.Millisecond},
+	}}}); err != nil {
+		panic(err)
+	}
+	a, server := memnet.Pipe()
+	conn := inj.Conn("news", a)
+	defer conn.Close()
+	start := time.Now()
+	go func() {
+		defer server.Close()
+		for _, word := range []string{"read", "all", "about", "it"} {
+			io.WriteString(server, word+"\n")
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	sent := start
+	for lines := bufio.NewScanner(conn); lines.Scan(); sent = sent.Add(10 * time.Millisecond) {
+		fmt.Println(lines.Text(), time.Since(sent) >= 100*time.Millisecond)
+	}
+	fmt.Println("one after the other:", time.Since(start) >= 4*100*time.Millisecond)
+	// Output:
+	// read true
+	// all true
+	// about true
+	// it true
+	// one after the other: false
 }
 
 // The database works, is gone for two minutes, and works again. The window is in

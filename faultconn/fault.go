@@ -60,8 +60,11 @@ type Op struct {
 	// on this connection.
 	Hit int
 	// First says that the rule has not yet fired in this unit of its Scope: a
-	// delay adds its time only then, or every read of a reply would be late.
+	// stall takes its time only then, or every read of a reply would be late.
 	First bool
+	// Latency is what the fault has made the unit late by, so that it can make
+	// the rest late by as much; 0 before it has.
+	Latency time.Duration
 	// Chosen says that the rule's Select.Ops names this kind. Faults that act
 	// on some kinds by default (a delay on reads) act on others when chosen.
 	Chosen bool
@@ -91,14 +94,21 @@ func (op Op) Reply() bool {
 // faults are made. The zero value lets the operation pass. What does not apply
 // to a kind of operation is ignored there.
 //
-// An effect first takes its time (Delay, Rate, Hang) and then its turn. Rules are
-// asked in the order of the plan: their delays add up, the lowest Rate counts,
+// An effect first takes its time (Latency, Delay, Rate, Hang) and then its turn.
+// Rules are asked in the order of the plan: their delays add up, the lowest Rate counts,
 // and the first that ends or changes the operation is the last to be asked. Put
 // delays before what they are to delay.
 type Effect struct {
 	// Delay holds the operation for this long. Deadlines, contexts and Close
 	// cut it short.
 	Delay time.Duration
+	// Latency makes incoming data, or their end, this much later than they have
+	// arrived, and is a Delay for any other operation. While the first are held,
+	// those behind are read ahead, so that what is late by as much comes in the
+	// intervals in which it arrived. More than 256 KiB are not read ahead: what
+	// is behind them follows at once, until the stream pauses for as long as
+	// the latency, or the next unit begins.
+	Latency time.Duration
 	// Rate lets data pass at this many bytes a second; 0 means at once. The
 	// schedule is absolute: late timers do not lower the rate. With Shared, all
 	// connections under the rule share the rate, in both directions.
@@ -145,7 +155,7 @@ type Effect struct {
 
 // nothing reports whether the effect is none, and so no hit.
 func (e Effect) nothing() bool {
-	return e.Err == nil && e.Delay <= 0 && e.Rate <= 0 && e.Copies <= 0 && !e.Hit &&
+	return e.Err == nil && e.Delay <= 0 && e.Latency <= 0 && e.Rate <= 0 && e.Copies <= 0 && !e.Hit &&
 		!e.Hang && !e.Replace && !e.Discard && !e.Reset && !e.Close
 }
 

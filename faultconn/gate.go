@@ -46,10 +46,11 @@ const (
 	due     outcome = iota // there is nothing more to wait for
 	expired                // the deadline came first
 	ended                  // the connection was closed or broken
+	arrived                // something has been read ahead
 )
 
-// wait waits for as long as h says.
-func (g *gate) wait(inj *Injector, h *hold, end <-chan struct{}) outcome {
+// wait waits for as long as h says, or until something comes to in.
+func (g *gate) wait(inj *Injector, h *hold, end <-chan struct{}, in *inbound) outcome {
 	var timer *time.Timer
 	for {
 		changed, unwatch := inj.changed()
@@ -83,6 +84,10 @@ func (g *gate) wait(inj *Injector, h *hold, end <-chan struct{}) outcome {
 		case <-end:
 			unwatch()
 			return ended
+		case a := <-in.more():
+			unwatch()
+			in.push(a)
+			return arrived
 		}
 		unwatch()
 	}

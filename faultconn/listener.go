@@ -56,14 +56,14 @@ func (l *listener) Accept() (net.Conn, error) {
 		if d.effect.Discard && l.inj.lose(inner, d.by) {
 			continue
 		}
-		return l.admit(l.inj.wrap(inner, id, v), d.hold())
+		return l.admit(l.inj.wrap(inner, id, v), d.hold(time.Time{}))
 	}
 }
 
 // admit lets the effect of the rules take place on a new connection.
 func (l *listener) admit(c net.Conn, h hold) (net.Conn, error) {
 	if h.waits() {
-		switch l.gate.wait(l.inj, &h, l.end) {
+		switch l.gate.wait(l.inj, &h, l.end, nil) {
 		case expired:
 			l.leave(c)
 			return nil, l.fail(os.ErrDeadlineExceeded)

@@ -83,8 +83,8 @@ func (c *packetConn) judge(k OpKind, b []byte, addr net.Addr) ([]packet, error) 
 		}
 		lost = lost || e.Discard || e.Hang
 		copies += e.Copies
-		if e.Delay > 0 {
-			due = later(due, time.Now().Add(e.Delay))
+		if t := e.Latency + e.Delay; t > 0 {
+			due = later(due, time.Now().Add(t))
 		}
 		if d.rate != nil {
 			due = later(due, d.rate.take(n, e.Rate))

@@ -1,21 +1,27 @@
 package faultconn
 
-import "io"
+import (
+	"io"
+	"slices"
+	"time"
+)
 
 // inbound is the direction from the peer. Bytes go from the wrapped connection
-// to fresh, are decided upon from its front, and go to ready when their time
+// to queue, are decided upon from its front, and go to ready when their time
 // has come; all but gate is owned by whoever holds the turn.
 type inbound struct {
 	gate gate
 	turn chan struct{} // holds one value while a Read has it
 
-	buf   []byte // backs fresh and ready
-	fresh []byte // arrived, not decided upon
-	eof   bool   // the end of the stream has arrived, after fresh
-	ready []byte // to be returned
-	after error  // to be returned with the last of ready
+	ahead *ahead    // what is being read ahead; nil: nothing
+	queue []arrival // not decided upon
+	buf   []byte    // backs the only arrival, or ready
+	ready []byte    // to be returned
+	after error     // to be returned with the last of ready
+	hold  hold
 
-	hold hold
+	flood bool          // more has come than could be read ahead
+	idle  time.Duration // how long nothing has come, in a flood
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -35,18 +41,18 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	h := &c.in
 	h.turn <- struct{}{} // whoever has it obeys the same deadline and Close
 	defer func() {
-		kept := len(h.fresh) > 0 || len(h.ready) > 0 || h.eof || h.after != nil || h.hold.on
-		if kept {
+		if h.ahead != nil || len(h.queue) > 0 || len(h.ready) > 0 || h.after != nil || h.hold.on {
 			c.state.Or(keeping)
 		} else {
 			c.state.And(^keeping)
 		}
 		<-h.turn
 	}()
+	if n == 0 && err != nil && err != io.EOF {
+		return 0, c.failed("read", err)
+	}
 	if n > 0 || err != nil {
-		if err := c.arrived(b[:n], err); err != nil {
-			return 0, err
-		}
+		c.arrived(arrival{data: b[:n], err: err, at: time.Now()})
 	}
 	if v := c.view(); v != nil {
 		v.call(OpRead)
@@ -58,13 +64,12 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 		if h.gate.expired() {
 			return 0, c.timedOut("read")
 		}
-		if h.hold.on {
+		switch {
+		case h.hold.on:
 			if err := c.release(); err != nil {
 				return 0, err
 			}
-			continue
-		}
-		if len(h.ready) > 0 || h.after != nil {
+		case len(h.ready) > 0 || h.after != nil:
 			n := copy(b, h.ready)
 			h.ready = h.ready[n:]
 			if len(h.ready) > 0 {
@@ -75,90 +80,101 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 			if n > 0 || err != nil || len(b) == 0 {
 				return n, err
 			}
-			continue
-		}
-		if len(h.fresh) == 0 && !h.eof {
-			n, err := c.inner.Read(b)
-			if n == 0 && err == nil {
-				return 0, nil
-			}
-			if n, err = c.take(b[:n], err); n > 0 || err != nil {
+		case len(h.queue) > 0:
+			c.judge()
+		case h.ahead != nil:
+			nothing := hold{effect: Effect{Hang: true}}
+			h.gate.wait(c.inj, &nothing, c.end, h) // the loop finds out why it ended
+		default:
+			if n, err, done := c.take(b); done {
 				return n, err
 			}
-			continue
 		}
-		c.judge()
 	}
 }
 
-// arrived takes what a Read of the wrapped connection returned. It returns the
-// error if that is all there was and not the end of the stream: deadlines and
-// broken connections are not for plans to decide upon.
-func (c *conn) arrived(data []byte, err error) error {
+// arrived keeps what a Read into the caller's buffer returned.
+func (c *conn) arrived(a arrival) {
 	h := &c.in
-	if len(h.fresh) == 0 && len(h.ready) == 0 && len(h.hold.data) == 0 {
-		h.buf = append(h.buf[:0], data...)
-		h.fresh = h.buf
+	if a.err != io.EOF {
+		a.err = nil // the next Read finds out
+	}
+	if len(h.queue) == 0 && len(h.ready) == 0 && len(h.hold.data) == 0 {
+		h.buf = append(h.buf[:0], a.data...)
+		a.data = h.buf
 	} else {
-		h.fresh = append(h.fresh[:len(h.fresh):len(h.fresh)], data...)
+		a.data = append([]byte(nil), a.data...)
 	}
-	switch {
-	case err == io.EOF:
-		h.eof = true
-	case err != nil && len(data) == 0:
-		return c.failed("read", err)
-	}
-	return nil
+	h.queue = append(h.queue, a)
 }
 
-// take is arrived for the usual case, in which the rules have nothing to say:
-// what they let pass is returned where it is, in the caller's buffer. Nothing is
-// kept from before.
-func (c *conn) take(b []byte, err error) (int, error) {
-	if len(b) == 0 {
-		return 0, c.arrived(nil, err)
+// take reads from the wrapped connection, when nothing is kept from before. What
+// the rules have nothing to say about is returned where it is, in the caller's
+// buffer; the rest is kept.
+func (c *conn) take(b []byte) (n int, err error, done bool) {
+	h := &c.in
+	var begun time.Time
+	if h.flood {
+		begun = time.Now()
 	}
-	n := len(b)
-	if v := c.view(); v != nil {
-		d := v.decide(OpRead, b)
+	n, err = c.inner.Read(b)
+	a := arrival{data: b[:n], err: err, at: time.Now()}
+	if h.flood {
+		h.idle += a.at.Sub(begun)
+		a.idle = h.idle
+	}
+	if n == 0 && err != io.EOF {
+		return 0, c.failed("read", err), true
+	}
+	h.idle = 0
+	d := verdict{n: n}
+	if v := c.view(); v != nil && n > 0 {
+		d = v.decide(OpRead, a.data)
 		c.inj.emit(d.events)
+		h.late(&d, &a)
 		if !d.effect.nothing() {
-			_ = c.arrived(b, err) // no error alone
+			c.arrived(a)
 			c.apply(v, OpRead, d)
-			return 0, nil
+			return 0, nil, false
 		}
-		n = d.n
-		v.advance(OpRead, b[:n])
+		v.advance(OpRead, a.data[:d.n])
 	}
-	if n < len(b) || err == io.EOF {
-		_ = c.arrived(b[n:], err)
+	if a.data = a.data[d.n:]; len(a.data) > 0 || err == io.EOF {
+		c.arrived(a)
 	}
-	return n, nil
+	return d.n, nil, d.n > 0
 }
 
 // judge decides upon the front of what has arrived. A wait is left to release.
 func (c *conn) judge() {
 	h := &c.in
+	a := &h.queue[0]
 	v := c.view()
-	if v == nil {
-		h.ready, h.fresh = h.fresh, nil
-		if len(h.ready) == 0 {
-			h.ended()
+	switch {
+	case len(a.data) == 0 && a.err != io.EOF: // not for plans to decide upon
+		h.after, a.err = c.failed("read", a.err), nil
+		h.trim()
+	case v == nil && len(a.data) == 0:
+		h.ended()
+	case v == nil:
+		h.ready, a.data = a.data, nil
+		h.trim()
+	default:
+		kind := OpRead
+		if len(a.data) == 0 {
+			kind = OpPeerClose
 		}
-		return
+		d := v.decide(kind, a.data)
+		c.inj.emit(d.events)
+		h.late(&d, a)
+		c.apply(v, kind, d)
 	}
-	kind := OpRead
-	if len(h.fresh) == 0 {
-		kind = OpPeerClose
-	}
-	d := v.decide(kind, h.fresh)
-	c.inj.emit(d.events)
-	c.apply(v, kind, d)
 }
 
 // apply puts what a verdict is about on hold.
 func (c *conn) apply(v *view, kind OpKind, d verdict) {
 	h := &c.in
+	a := &h.queue[0]
 	e := &d.effect
 	if kind == OpPeerClose && e.Discard {
 		e.Discard, e.Hang = false, true // a lost FIN: nothing more comes
@@ -166,25 +182,44 @@ func (c *conn) apply(v *view, kind OpKind, d verdict) {
 	if e.Err != nil {
 		d.n = min(e.Bytes, d.n)
 	}
-	h.hold = d.hold()
+	h.hold = d.hold(a.at)
 	h.hold.end = kind == OpPeerClose
-	h.hold.data, h.fresh = h.fresh[:d.n:d.n], h.fresh[d.n:]
+	h.hold.data, a.data = a.data[:d.n:d.n], a.data[d.n:]
 	v.advance(kind, h.hold.data)
+	h.trim()
+}
+
+// trim takes the front arrival off if nothing is left of it.
+func (h *inbound) trim() {
+	if h.queue[0].empty() {
+		h.queue = slices.Delete(h.queue, 0, 1)
+	}
 }
 
 // ended passes the end of the stream on. The next Read asks for it again.
-func (h *inbound) ended() { h.after, h.eof = io.EOF, false }
+func (h *inbound) ended() {
+	h.after, h.queue[0].err = io.EOF, nil
+	h.trim()
+}
 
 // release waits for what is held and lets its effect take place.
 func (c *conn) release() error {
 	h := &c.in
 	held := &h.hold
-	if held.waits() {
-		switch h.gate.wait(c.inj, held, c.end) {
+	for waiting := held.waits(); waiting; {
+		meanwhile := h
+		if held.late() {
+			c.readAhead()
+		} else {
+			meanwhile = nil
+		}
+		switch h.gate.wait(c.inj, held, c.end, meanwhile) {
 		case expired:
 			return c.timedOut("read")
 		case ended:
 			return nil // the caller says how
+		case due:
+			waiting = false
 		}
 	}
 	e, data, end := held.effect, held.data, held.end

@@ -63,8 +63,9 @@ type unit struct {
 	drawn    bool
 	counted  bool
 	fired    bool
-	choice   int // index of the share; -1 for none
-	hit      int // Op.Hit of the unit
+	choice   int           // index of the share; -1 for none
+	hit      int           // Op.Hit of the unit
+	latency  time.Duration // Op.Latency of the unit
 }
 
 const (
@@ -178,7 +179,7 @@ func (s *stake) unit(k OpKind) *unit {
 	case PerConnection:
 		// The draw is for good, but each exchange is struck anew.
 		if u.exchange != s.exchange {
-			u.exchange, u.fired = s.exchange, false
+			u.exchange, u.fired, u.latency = s.exchange, false, 0
 		}
 	case PerOperation:
 		u, id = &s.units[direction(k)], int64(s.calls[direction(k)])

@@ -1,6 +1,9 @@
 package faultconn
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // outbound is the direction to the peer. All but gate is owned by whoever holds
 // the turn.
@@ -84,7 +87,7 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 		d.n = min(d.effect.Bytes, d.n)
 	}
 	n := d.n
-	h.hold = d.hold()
+	h.hold = d.hold(time.Time{})
 	e, err := c.pause("write")
 	if err != nil {
 		return 0, err
@@ -123,7 +126,7 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 func (c *conn) pause(op string) (Effect, error) {
 	h := &c.out
 	if h.hold.waits() {
-		switch h.gate.wait(c.inj, &h.hold, c.end) {
+		switch h.gate.wait(c.inj, &h.hold, c.end, nil) {
 		case expired:
 			return Effect{}, c.timedOut(op)
 		case ended:
@@ -154,7 +157,7 @@ func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
 	v.call(OpCloseWrite)
 	d := v.decide(OpCloseWrite, nil)
 	c.inj.emit(d.events)
-	h.hold = d.hold()
+	h.hold = d.hold(time.Time{})
 	e, err := c.pause("close")
 	switch {
 	case err != nil:

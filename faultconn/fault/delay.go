@@ -10,14 +10,21 @@ import (
 	"github.com/brownout-go/brownout/faultconn"
 )
 
-// Delay makes data late. By default it holds what is read, or the end of the
-// stream if that is all that comes, once an exchange: the reply of a slow server,
-// or the request of a slow client. With Select.Ops
-// it holds the operations named there instead: a slow dial, a slow accept, a
-// slow close, a write that blocks.
+// Delay makes data late. By default that is what is read, and the end of the
+// stream: every byte can be read so much later than it has arrived, as over a
+// long line or from a slow server. How late is drawn once an exchange, so that a
+// request and its reply take that much longer. A server that sends without being
+// asked is late at each message, and its messages come in the intervals in which
+// it sends them.
 //
-// A bulk stream is delayed once, then flows at full speed. For a Write that is
-// held beyond its deadline, the hold goes on into the next Write.
+// A stream begins late and is no slower: of one that brings more than 256 KiB
+// within the delay, what is behind those comes without any, until the stream
+// pauses for as long or the next exchange begins. What arrives while nobody reads
+// counts from when somebody does, unless data before it are late.
+//
+// With Select.Ops it holds the operations named there instead: a slow dial, a
+// slow accept, a slow close, a write that blocks, once an exchange. For a Write
+// that is held beyond its deadline, the hold goes on into the next Write.
 type Delay struct {
 	// For is how long. The zero Delay does nothing, and never hits. Where
 	// Jitter, Table or Step are set, a delay that comes out as zero is a hit
@@ -74,7 +81,12 @@ func (d Delay) Validate() error {
 
 func (d Delay) Inject(op faultconn.Op) faultconn.Effect {
 	incoming := op.Kind == faultconn.OpRead || op.Kind == faultconn.OpPeerClose
-	if !op.First || !incoming && !op.Chosen {
+	switch {
+	case !incoming && !op.Chosen:
+		return faultconn.Effect{}
+	case !op.First && incoming:
+		return faultconn.Effect{Latency: op.Latency}
+	case !op.First:
 		return faultconn.Effect{}
 	}
 	t := d.spread(d.ramp(op.Hit), op.Rand)
@@ -83,7 +95,13 @@ func (d Delay) Inject(op faultconn.Op) faultconn.Effect {
 	}
 	// Draws and ramps go on from what has been struck, so that zero counts too.
 	varies := d.Jitter > 0 || d.Step > 0 || len(d.Table) > 0
-	return faultconn.Effect{Hit: varies, Delay: max(t, 0)}
+	e := faultconn.Effect{Hit: varies}
+	if incoming {
+		e.Latency = max(t, 0)
+	} else {
+		e.Delay = max(t, 0)
+	}
+	return e
 }
 
 func (d Delay) spread(t time.Duration, r *rand.Rand) time.Duration {

@@ -42,6 +42,9 @@ var nothing faultconn.Effect
 // Faults are decisions: what each makes of an operation is a comparison.
 func TestInject(t *testing.T) {
 	delay := faultconn.Effect{Delay: time.Second}
+	late := faultconn.Effect{Latency: time.Second}
+	struck := later(op(faultconn.OpRead))
+	struck.Latency = time.Second
 	hang := faultconn.Effect{Hang: true}
 	refused := faultconn.Effect{Err: syscall.ECONNREFUSED}
 	reset := faultconn.Effect{Reset: true}
@@ -53,12 +56,13 @@ func TestInject(t *testing.T) {
 		want  faultconn.Effect
 	}{
 		{"normal", fault.Normal{}, op(faultconn.OpRead), nothing},
-		{"delay of a read", fault.Delay{For: time.Second}, op(faultconn.OpRead), delay},
-		{"delay of the reads after it", fault.Delay{For: time.Second}, later(op(faultconn.OpRead)), nothing},
+		{"delay of a read", fault.Delay{For: time.Second}, op(faultconn.OpRead), late},
+		{"delay of the reads after it", fault.Delay{For: time.Minute}, struck, late},
+		{"delay that was drawn as zero", fault.Delay{For: time.Minute}, later(op(faultconn.OpRead)), nothing},
 		{"delay of a write", fault.Delay{For: time.Second}, op(faultconn.OpWrite), nothing},
 		{"delay of a write that is chosen", fault.Delay{For: time.Second}, chosen(faultconn.OpWrite), delay},
 		{"delay of a dial", fault.Delay{For: time.Second}, op(faultconn.OpDial), nothing},
-		{"delay of the end", fault.Delay{For: time.Second}, op(faultconn.OpPeerClose), delay},
+		{"delay of the end", fault.Delay{For: time.Second}, op(faultconn.OpPeerClose), late},
 		{"zero delay", fault.Delay{}, op(faultconn.OpRead), nothing},
 		{"hang of a read", fault.Hang{}, later(op(faultconn.OpRead)), hang},
 		{"hang of the end", fault.Hang{}, op(faultconn.OpPeerClose), hang},
@@ -114,7 +118,7 @@ func TestRamp(t *testing.T) {
 			o := op(faultconn.OpRead)
 			o.Hit = hit
 			e := c.fault.Inject(o)
-			got = append(got, e.Delay)
+			got = append(got, e.Latency)
 			if !e.Hit {
 				t.Errorf("%+v: hit %d is none, and would not be followed by the next", c.fault, hit)
 			}
@@ -188,7 +192,7 @@ func TestDelayShapes(t *testing.T) {
 		draws := make([]time.Duration, n)
 		var sum time.Duration
 		for i := range draws {
-			draws[i] = c.delay.Inject(o).Delay
+			draws[i] = c.delay.Inject(o).Latency
 			sum += draws[i]
 		}
 		slices.Sort(draws)

@@ -106,9 +106,9 @@ func TestFaultsBetween(t *testing.T) {
 %[2]s memcached 2 < hello
 %[2]s memcached 2 < END
 %[2]s memcached 2 > end
-%[2]s memcached 2 < end
-%[2]s memcached 2 close after 20s, 7 bytes out, 25 in
-`, stamp(0), stamp(20*time.Second))
+%[3]s memcached 2 < end
+%[3]s memcached 2 close after 40s, 7 bytes out, 25 in
+`, stamp(0), stamp(20*time.Second), stamp(40*time.Second))
 		if got["memcached"] != want {
 			t.Errorf("got\n%s\nwant\n%s", got["memcached"], want)
 		}
