@@ -14,17 +14,18 @@ var roots = []string{"faultconn", "timeout", "backoff", "syncproto"}
 // and their own root, and what they may import. Whoever wants the core without
 // these dependencies gets it by not importing the leaf.
 var thirdParty = map[string][]string{
-	"timeout":                     {"golang.org/x/sync/"},
-	"faultconn/observe":           {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
-	"timeout/observe":             {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
-	"backoff/observe":             {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
-	"syncproto/observe":           {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
-	"internal/observe":            {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
-	"backoff/memcachestore":       {"github.com/bradfitz/gomemcache/"},
-	"backoff/cmd":                 {"github.com/bradfitz/gomemcache/"},
-	"syncproto/memcache":          {"github.com/bradfitz/gomemcache/"},
-	"syncproto/sqlstore":          {"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql"},
-	"backoff/cmd/appsync-backoff": {"github.com/bradfitz/gomemcache/"},
+	"timeout":                      {"golang.org/x/sync/"},
+	"faultconn/observe":            {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
+	"timeout/observe":              {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
+	"backoff/observe":              {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
+	"syncproto/observe":            {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
+	"internal/observe":             {"github.com/cactus/go-statsd-client/v5/", "go.uber.org/zap"},
+	"internal/observe/observetest": {"github.com/cactus/go-statsd-client/v5/"},
+	"backoff/memcachestore":        {"github.com/bradfitz/gomemcache/"},
+	"backoff/cmd":                  {"github.com/bradfitz/gomemcache/"},
+	"syncproto/memcache":           {"github.com/bradfitz/gomemcache/"},
+	"syncproto/sqlstore":           {"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql"},
+	"backoff/cmd/appsync-backoff":  {"github.com/bradfitz/gomemcache/"},
 }
 
 func TestImports(t *testing.T) {

@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cactus/go-statsd-client/v5/statsd"
-	"github.com/cactus/go-statsd-client/v5/statsd/statsdtest"
+	"github.com/brownout-go/brownout/internal/observe/observetest"
 )
 
 func TestName(t *testing.T) {
@@ -28,20 +27,13 @@ func TestName(t *testing.T) {
 }
 
 func TestStatsSend(t *testing.T) {
-	rec := statsdtest.NewRecordingSender()
-	client, err := statsd.NewClientWithSender(rec, "p", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, sent := observetest.Statsd(t)
 	s := Stats{Sender: client}
 	s.Count("n", 2)
 	s.Gauge("g", 7)
 	s.Timing("t", 1500*time.Millisecond)
-	var got []string
-	for _, m := range rec.GetSent() {
-		got = append(got, string(m.Raw))
-	}
-	if want := []string{"p.n:2|c", "p.g:7|g", "p.t:1500|ms"}; !slices.Equal(got, want) {
+	got := sent()
+	if want := []string{"n:2|c", "g:7|g", "t:1500|ms"}; !slices.Equal(got, want) {
 		t.Errorf("sent %q, want %q", got, want)
 	}
 }

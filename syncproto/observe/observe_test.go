@@ -15,25 +15,11 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/brownout-go/brownout/internal/observe/observetest"
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/observe"
 	"github.com/brownout-go/brownout/syncproto/verify"
 )
-
-func recorder(t testing.TB) (statsd.StatSender, func() []string) {
-	t.Helper()
-	rec := statsdtest.NewRecordingSender()
-	client, err := statsd.NewClientWithSender(rec, "", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client, func() (sent []string) {
-		for _, m := range rec.GetSent() {
-			sent = append(sent, string(m.Raw))
-		}
-		return sent
-	}
-}
 
 func TestMetrics(t *testing.T) {
 	for _, c := range []struct {
@@ -51,7 +37,7 @@ func TestMetrics(t *testing.T) {
 			[]string{"syncproto.other.404:1|c", "syncproto.other.time:0|ms"},
 		},
 	} {
-		sender, sent := recorder(t)
+		sender, sent := observetest.Statsd(t)
 		o := observe.Observer{Statsd: sender}
 		o.Observe(c.e)
 		if got := sent(); !slices.Equal(got, c.want) {

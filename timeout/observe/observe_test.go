@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/brownout-go/brownout/internal/leak"
+	"github.com/brownout-go/brownout/internal/observe/observetest"
 	"github.com/brownout-go/brownout/timeout"
 	"github.com/brownout-go/brownout/timeout/observe"
 )
@@ -56,11 +57,7 @@ func Example() {
 
 func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sent := statsdtest.NewRecordingSender()
-		client, err := statsd.NewClientWithSender(sent, "", 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		client, sent := observetest.Statsd(t)
 		core, logs := observer.New(zap.DebugLevel)
 		obs := &observe.Observer{Statsd: client, Log: zap.New(core)}
 		limit, err := timeout.New(timeout.Config{Total: time.Second, OnEvent: obs.Observe})
@@ -92,10 +89,7 @@ func TestEvents(t *testing.T) {
 		obs.Limiter(limit.Stats())
 		obs.Backend("my.sql", db.Stats())
 
-		var got []string
-		for _, s := range sent.GetSent() {
-			got = append(got, string(s.Raw))
-		}
+		got := sent()
 		want := []string{
 			"timeout.request.timeout.deadline:1|c",
 			"timeout.backend.my_sql.abandoned:1|c",
