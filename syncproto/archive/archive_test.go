@@ -93,6 +93,14 @@ func TestExportImport(t *testing.T) {
 	})
 }
 
+func TestImportBadUser(t *testing.T) {
+	for _, user := range []string{"", "a\x00", strings.Repeat("x", 257)} {
+		if err := archive.Import(t.Context(), new(syncproto.Memory), user, strings.NewReader("")); err == nil || errors.Is(err, archive.ErrInvalid) {
+			t.Errorf("%q: %v", user, err)
+		}
+	}
+}
+
 func TestImportBad(t *testing.T) {
 	const format, end = `{"format":"syncproto export 1"}`, `{"end":true}`
 	coll := `{"collection":"apps","uuid":"u","last":2.00}`

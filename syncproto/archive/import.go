@@ -25,6 +25,9 @@ var ErrInvalid = errors.New("not a whole archive")
 // collections yet. If it returns an error, part of it may be there; Purge the
 // user before trying again.
 func Import(ctx context.Context, r syncproto.Replica, user string, from io.Reader) error {
+	if !possible(user, syncproto.MaxUser) {
+		return fmt.Errorf("archive: import: nobody can log in as %q", user)
+	}
 	in := importer{ctx: ctx, to: r, user: user}
 	dec := json.NewDecoder(from)
 	for n := 1; !in.end; n++ {
