@@ -163,10 +163,12 @@ func (b *browser) says(selector string) string {
 	return b.text(fmt.Sprintf("document.querySelector(%s)?.textContent", quoted))
 }
 
-// until waits for an expression of JavaScript to be true.
+// until waits for an expression of JavaScript to be true. It may fail before,
+// as long as an element is not there.
 func (b *browser) until(expression string) {
 	b.Helper()
-	b.wait(expression, func() bool { return b.text(expression) == "true" })
+	tried := "(() => { try { return " + expression + " } catch (e) { return e } })()"
+	b.wait(expression, func() bool { return b.text(tried) == "true" })
 }
 
 // untilSays waits for an element to contain a text.

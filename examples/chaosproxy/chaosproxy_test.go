@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -309,6 +310,27 @@ proxies:
 	}
 	if got, _ := try(t, p.listen["cache"]); got != "he" {
 		t.Errorf("through limit_data of 2: %q", got)
+	}
+}
+
+// TestPlanFile puts a plan in force that names faults of both catalogues, one
+// of them prepared and off.
+func TestPlanFile(t *testing.T) {
+	file := write(t, "plan.yaml", `
+rules:
+  - {name: prepared, fault: {kind: reset}, off: true}
+  - {name: busy, fault: {kind: reply, protocol: http, error: "503", retryAfter: 5s}}
+`)
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", web.Listener.Addr().String(), "-plan", file)
+	resp, err := http.Get("http://" + p.listen["proxy"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") != "5" {
+		t.Errorf("%s, Retry-After %q", resp.Status, resp.Header.Get("Retry-After"))
 	}
 }
 

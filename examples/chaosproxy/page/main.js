@@ -108,7 +108,7 @@ function render() {
 function renderProxies(now) {
   $('proxy-filter').hidden = state.proxies.length <= 8;
   const some = shown();
-  list($('proxies'), some, (p) => p.name, (p) => h('li', {}, h('a', { href: `#${encodeURIComponent(p.name)}` },
+  list($('proxies'), some, (p) => p.name, (p) => h('li', {}, h('a', { href: `#${encodeURIComponent(p.name)}`, onclick: () => show(p.name) },
     h('span', { class: 'head' }, h('bdi', { class: 'name' }, p.name), h('span', { class: 'badge' })),
     h('span', { class: 'route mono' }),
     h('span', { class: 'foot' }, h('span', { class: 'rate' }), s('svg', { class: 'spark', 'aria-hidden': 'true' })))), (li, p) => {
@@ -292,15 +292,17 @@ const act = actions({
   again,
   select: (name) => { location.hash = `#${encodeURIComponent(name)}`; },
 });
+$('skip').addEventListener('click', () => $('detail').focus());
 
-addEventListener('hashchange', () => {
-  const name = wanted();
+function show(name) {
   if (name === null || name === state.selected) return;
   Object.assign(state, { selected: name, rules: [], connections: [], total: 0 });
   chosen = null;
   render();
   again();
-});
+}
+
+addEventListener('hashchange', () => show(wanted()));
 document.addEventListener('visibilitychange', () => { if (!document.hidden) poll(); });
 new ResizeObserver(() => { if (current()) render(); }).observe($('chart'));
 $('connection-filter').addEventListener('input', again);
