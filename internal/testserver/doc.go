@@ -6,4 +6,6 @@
 // installed skips the test with a line that says what to install; where
 // CI=true it fails the test instead. The process may be frozen, killed and
 // started again in mid-test, which is what most callers are here for.
+//
+// Where any upstream will do there is Echo, which needs no process.
 package testserver

@@ -17,16 +17,6 @@ import (
 	"github.com/brownout-go/brownout/internal/wait"
 )
 
-// TB is the part of testing.TB that is used.
-type TB interface {
-	Helper()
-	Logf(format string, args ...any)
-	Skipf(format string, args ...any)
-	Fatalf(format string, args ...any)
-	Errorf(format string, args ...any)
-	Cleanup(func())
-}
-
 // patience bounds how long a server may take to answer or to end. A loaded
 // machine may take seconds; a sound one is done in a fraction of one.
 const patience = 60 * time.Second

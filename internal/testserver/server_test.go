@@ -66,6 +66,28 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
+func TestEcho(t *testing.T) {
+	var c net.Conn
+	t.Run("while it serves", func(t *testing.T) {
+		addr := Echo(t)
+		for range 2 {
+			var err error
+			if c, err = net.Dial("tcp", addr); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.SetDeadline(time.Now().Add(patience)) })
+			fmt.Fprintln(c, "hello")
+			if line, err := bufio.NewReader(c).ReadString('\n'); line != "hello\n" || err != nil {
+				t.Fatalf("%q, %v", line, err)
+			}
+		}
+	})
+	defer c.Close()
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the test: %v, want the end of the connection", err)
+	}
+}
+
 // fake records how a test would have ended.
 type fake struct {
 	testing.TB

@@ -12,11 +12,13 @@ import (
 	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2/client"
+
+	"github.com/brownout-go/brownout/internal/testserver"
 )
 
 // TestGoClient makes every call of the Go client.
 func TestGoClient(t *testing.T) {
-	upstream := echo(t)
+	upstream := testserver.Echo(t)
 	c := toxiproxy.NewClient(serve(t))
 	must := func(err error) {
 		t.Helper()

@@ -5,11 +5,8 @@
 package toxiproxyclient
 
 import (
-	"io"
-	"net"
 	"net/http/httptest"
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/brownout-go/brownout/faultconn/control"
@@ -27,30 +24,6 @@ func serve(t *testing.T) string {
 		h.Close()
 	})
 	return h.URL
-}
-
-// echo is an upstream.
-func echo(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c)
-			})
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	return l.Addr().String()
 }
 
 // missing skips the test, or fails it in CI, where nothing may be missing.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn/control"
+	"github.com/brownout-go/brownout/internal/testserver"
 )
 
 // TestCLI makes every call of toxiproxy-cli.
@@ -23,7 +24,7 @@ func TestCLI(t *testing.T) {
 	if out, err := install.CombinedOutput(); err != nil {
 		missing(t, "toxiproxy-cli could not be built, which needs a module proxy: "+err.Error()+"\n"+string(out))
 	}
-	url, upstream := serve(t), echo(t)
+	url, upstream := serve(t), testserver.Echo(t)
 	for _, c := range []struct {
 		args string
 		says string
@@ -69,7 +70,7 @@ func TestNodeClient(t *testing.T) {
 	if out, err := npm.CombinedOutput(); err != nil {
 		missing(t, "toxiproxy-node-client could not be installed, which needs a registry: "+err.Error()+"\n"+string(out))
 	}
-	node := exec.CommandContext(ctx, "node", "session.js", serve(t), echo(t))
+	node := exec.CommandContext(ctx, "node", "session.js", serve(t), testserver.Echo(t))
 	node.Dir = dir
 	out, err := node.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("session complete")) {
@@ -91,7 +92,7 @@ func TestVaurienClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &control.Server{}
 			defer s.Close()
-			if err := s.Add(control.Proxy{Name: "db", Upstream: echo(t)}); err != nil {
+			if err := s.Add(control.Proxy{Name: "db", Upstream: testserver.Echo(t)}); err != nil {
 				t.Fatal(err)
 			}
 			api := httptest.NewServer(handler(s))
