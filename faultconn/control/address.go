@@ -47,3 +47,10 @@ func same(asked, have string) bool {
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() == there.Addr().Unmap() })
 }
+
+// samePort says whether two TCP addresses have a port in common.
+func samePort(a, b string) bool {
+	_, p, err := net.SplitHostPort(a)
+	_, q, err2 := net.SplitHostPort(b)
+	return err == nil && err2 == nil && p == q
+}

@@ -57,5 +57,6 @@ func TestListenElsewhere(t *testing.T) {
 	if got := f.proxy("db"); got.Listen != all || got.Disabled {
 		t.Errorf("refused, and now %+v", got)
 	}
+	c.mustAsk() // what is refused changes nothing for those who are connected
 	f.dialAt("127.0.0.1:" + port).mustAsk()
 }

@@ -84,14 +84,16 @@ func (h *hub) close() {
 	h.subs = nil
 }
 
-// keepalive is how often a stream with nothing to say shows that it lives.
+// keepalive is how often a stream with nothing to say shows that it lives, and
+// how long it waits for a reader that does not read.
 const keepalive = 15 * time.Second
 
 // stream serves events as they come, as text/event-stream.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
-	// A server's write timeout is for replies that end.
-	_ = out.SetWriteDeadline(time.Time{})
+	// In the place of a server's write timeout, which is for replies that end.
+	extend := func() { _ = out.SetWriteDeadline(time.Now().Add(keepalive)) }
+	extend()
 	sub := s.events.join()
 	if sub == nil {
 		reply(w, 0, nil, &refusal{http.StatusServiceUnavailable, errAudience})
@@ -111,11 +113,13 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-t.C:
+			extend()
 			fmt.Fprint(w, ": alive\n\n")
 		case m, ok := <-sub.events:
 			if !ok {
 				return
 			}
+			extend()
 			if m.lost > 0 {
 				fmt.Fprintf(w, "event: lost\ndata: %d\n\n", m.lost)
 			}
@@ -123,8 +127,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				continue
 			}
-			fmt.Fprintf(w, "event: %s\ndata: %s\n\n", m.kind, data)
-			if len(sub.events) > 0 {
+			_, err = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", m.kind, data)
+			if err == nil && len(sub.events) > 0 {
 				continue // flush once for all that wait
 			}
 		}

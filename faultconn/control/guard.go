@@ -56,14 +56,14 @@ func (s *Server) mayCall(r *http.Request) bool {
 	}
 	host = strings.Trim(strings.ToLower(host), "[]")
 	_, err = netip.ParseAddr(host)
-	return host == "" || err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(s.Hosts, host)
+	return host == "" || err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
 func bears(r *http.Request, token string) bool {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	// Sums, so that their comparison does not tell lengths apart.
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && ok
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && strings.EqualFold(scheme, "bearer")
 }
 
 // body reads the whole body, so that nothing changes for half a request.

@@ -17,6 +17,8 @@ func TestGuard(t *testing.T) {
 		headers                 []string
 	}{
 		{"another origin", "POST", "/reset", "", 403, []string{"Origin", "https://evil.example"}},
+		{"an origin that is kept secret", "POST", "/proxies", `{"name":"x","upstream":"a:1"}`, 403, []string{"Origin", "null", "Content-Type", "text/plain"}},
+		{"another port", "POST", "/populate", "[]", 403, []string{"Origin", "http://127.0.0.1:1", "Content-Type", "application/x-www-form-urlencoded"}},
 		{"another site", "DELETE", "/v1/proxies/db", "", 403, []string{"Sec-Fetch-Site", "cross-site"}},
 		{"another site", "PUT", "/behavior", `{"name":"blackout"}`, 403, []string{"Sec-Fetch-Site", "same-site"}},
 		{"a browser", "GET", "/proxies", "", 403, []string{"User-Agent", "Mozilla/5.0"}},
@@ -42,7 +44,7 @@ func TestGuard(t *testing.T) {
 // TestRebinding calls a loopback address by the name of somebody else's site.
 func TestRebinding(t *testing.T) {
 	f := newFixture(t)
-	f.Server.Hosts = []string{"chaos.test"}
+	f.Server.Hosts = []string{"Chaos.test"}
 	for host, want := range map[string]bool{
 		"evil.example": false, "evil.example:8474": false, "localhost.evil.example": false,
 		"localhost:8474": true, "127.0.0.1": true, "[::1]:8474": true, "chaos.test:8474": true, "LocalHost": true,
@@ -75,4 +77,5 @@ func TestToken(t *testing.T) {
 		}
 	}
 	f.call("GET", "/v1/proxies", "", 200, "Authorization", "Bearer secret")
+	f.call("GET", "/v1/proxies", "", 200, "Authorization", "bearer secret") // RFC 9110, 11.1
 }

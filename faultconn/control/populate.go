@@ -8,13 +8,11 @@ import (
 // addresses stay, others of the same name are replaced. Toxics that are given
 // are put in the place of those that a proxy has.
 func (s *Server) populate(w http.ResponseWriter, r *http.Request) {
-	s.changes.Lock()
-	made, err := s.populateAll(r)
-	s.changes.Unlock()
+	made, err := s.inTurn(s.populateAll)(r)
 	out := struct {
-		Error   string       `json:"error,omitempty"`
-		Status  int          `json:"status,omitempty"`
-		Proxies []toxicProxy `json:"proxies"`
+		Error   string `json:"error,omitempty"`
+		Status  int    `json:"status,omitempty"`
+		Proxies any    `json:"proxies"`
 	}{Proxies: made}
 	code := http.StatusCreated
 	if err != nil {
@@ -37,7 +35,7 @@ func (in populated) proxy() Proxy {
 	}
 }
 
-func (s *Server) populateAll(r *http.Request) ([]toxicProxy, error) {
+func (s *Server) populateAll(r *http.Request) (any, error) {
 	data, err := body(r)
 	if err != nil {
 		return nil, err
@@ -88,7 +86,7 @@ func (s *Server) populateAll(r *http.Request) ([]toxicProxy, error) {
 			return nil, err
 		}
 	}
-	var out []toxicProxy
+	var out []toxicProxy // null for an empty list, as with Toxiproxy
 	for _, in := range all {
 		e, err := s.lookup(in.Name)
 		if err != nil {

@@ -119,11 +119,8 @@ func (p Proxy) check() (state, error) {
 	if p.Name == "" {
 		return state{}, badRequest("missing required field: name")
 	}
-	if len(p.Name) > 100 || !utf8.ValidString(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) {
-		return state{}, badRequest("name %.100q: must be at most 100 bytes, and text", p.Name)
-	}
-	if p.Name == "." || p.Name == ".." { // clients resolve them in paths
-		return state{}, badRequest("name %q: could not be called by its name", p.Name)
+	if err := checkName("name", p.Name); err != nil {
+		return state{}, err
 	}
 	if p.Upstream == "" {
 		return state{}, badRequest("missing required field: upstream")
@@ -160,6 +157,18 @@ func (p Proxy) check() (state, error) {
 		return state{}, badRequest("%w", err)
 	}
 	return st, nil
+}
+
+// checkName refuses names that could not be told from others, or not be called
+// by: clients resolve "." and ".." in paths.
+func checkName(field, name string) error {
+	switch {
+	case len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return badRequest("%s %.100q: must be at most 100 bytes, and text", field, name)
+	case name == "." || name == "..":
+		return badRequest("%s %q: could not be called by its name", field, name)
+	}
+	return nil
 }
 
 func checkAddresses(listen, upstream string) error {

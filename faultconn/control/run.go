@@ -79,7 +79,8 @@ func (s *Server) stop(e *entry) {
 
 // move changes where a proxy listens and leads to, and whether it runs. Its
 // connections end, if anything changes. On an error nothing has, but that they
-// have ended if the address was in use.
+// have ended if it was to listen on its own port, with another host, and somebody
+// else has that too.
 func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 	was := e.describe()
 	moved := !same(listen, was.Listen)
@@ -95,7 +96,7 @@ func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 	var l net.Listener
 	if enabled && (moved || was.Disabled) {
 		var err error
-		if l, err = s.listen(listen); errors.Is(err, syscall.EADDRINUSE) && !was.Disabled {
+		if l, err = s.listen(listen); errors.Is(err, syscall.EADDRINUSE) && !was.Disabled && samePort(listen, was.Listen) {
 			// It may be this proxy that has it: from localhost:1 to 0.0.0.0:1.
 			s.stop(e)
 			if l, err = s.listen(listen); err != nil {

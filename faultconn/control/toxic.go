@@ -154,8 +154,8 @@ func (t Toxic) check(others []Toxic) (Toxic, error) {
 	if t.Name == "" {
 		t.Name = t.Type + "_" + t.Stream
 	}
-	if len(t.Name) > 100 {
-		return t, badRequest("toxic name: must be at most 100 bytes")
+	if err := checkName("toxic name", t.Name); err != nil {
+		return t, err
 	}
 	if slices.ContainsFunc(others, func(o Toxic) bool { return o.Name == t.Name }) {
 		return t, conflict("toxic already exists")

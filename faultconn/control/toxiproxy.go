@@ -37,11 +37,7 @@ func (s *Server) toxiproxy(m *http.ServeMux) {
 		})))
 	}
 	changing := func(pattern string, code int, f func(r *http.Request) (any, error)) {
-		handle(pattern, code, func(r *http.Request) (any, error) {
-			s.changes.Lock()
-			defer s.changes.Unlock()
-			return f(r)
-		})
+		handle(pattern, code, s.inTurn(f))
 	}
 	handle("GET /version", 200, func(*http.Request) (any, error) { return map[string]string{"version": apiVersion}, nil })
 	handle("GET /proxies", 200, func(*http.Request) (any, error) {

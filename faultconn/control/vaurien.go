@@ -2,6 +2,7 @@ package control
 
 import (
 	"net/http"
+	"strings"
 )
 
 // Vaurien speaks the HTTP API of vaurien 2.0, as its client calls it, for one
@@ -14,14 +15,18 @@ func (s *Server) Vaurien(proxy string) http.Handler {
 
 func (s *Server) vaurien(m *http.ServeMux, proxy string) {
 	handle := func(pattern string, f func(e *entry, r *http.Request) (any, error)) {
-		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			s.changes.Lock()
-			defer s.changes.Unlock()
+		find := func(r *http.Request) (any, error) {
 			e, err := s.vaurienProxy(proxy)
-			var v any
-			if err == nil {
-				v, err = f(e, r)
+			if err != nil {
+				return nil, err
 			}
+			return f(e, r)
+		}
+		if strings.HasPrefix(pattern, "PUT ") {
+			find = s.inTurn(find)
+		}
+		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			v, err := find(r)
 			if err != nil {
 				complain(w, err)
 				return
