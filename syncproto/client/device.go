@@ -18,8 +18,9 @@ type Device struct {
 	turn chan struct{} // holds a token while something syncs
 	save chan struct{} // and while something saves
 
-	mu sync.Mutex
-	st *state
+	mu    sync.Mutex
+	st    *state
+	aside aside // for who has the turn
 }
 
 // Open makes a device, with the state that is in its storage.
@@ -28,7 +29,7 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{cfg: c, turn: make(chan struct{}, 1), save: make(chan struct{}, 1), st: newState()}
+	d := &Device{cfg: c, turn: make(chan struct{}, 1), save: make(chan struct{}, 1), st: newState(), aside: aside{}}
 	b, err := c.Storage.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("client: load: %w", err)

@@ -407,6 +407,79 @@ func TestPushInParts(t *testing.T) {
 	}
 }
 
+// What the server refuses by itself does not hold up the rest, and is asked about
+// once, until it is changed.
+func TestOneIsRefused(t *testing.T) {
+	s := serve(t, syncproto.Config{Limits: syncproto.Limits{Doc: 200}})
+	d, other := open(t, s.config()), open(t, s.config())
+	var docs []string
+	for i := range 200 {
+		docs = append(docs, fmt.Sprintf(`{"origin":"app%d"}`, i))
+	}
+	bad := []string{`{"origin":"twice","n":1,"n":2}`, `{"origin":"large","x":"` + strings.Repeat("x", 300) + `"}`}
+	set(t, d, docs[:100]...)
+	set(t, d, bad...)
+	set(t, d, docs[100:]...)
+	var pushes atomic.Int32
+	s.mangle = func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			pushes.Add(1)
+		}
+		next.ServeHTTP(w, r)
+	}
+	for i, most := range []int32{60, 0, 0} {
+		before := pushes.Load()
+		_, err := d.Sync(t.Context())
+		var status *client.StatusError
+		if !errors.As(err, &status) || !strings.Contains(err.Error(), `"twice"`) || !strings.Contains(err.Error(), `"large"`) || d.Pending() != 2 {
+			t.Errorf("%v, %d pending, want to hear of the two at fault", err, d.Pending())
+		}
+		if n := pushes.Load() - before; n > most {
+			t.Errorf("sync %d: %d pushes", i, n)
+		}
+	}
+	sync(t, other)
+	want(t, other, docs...)
+
+	set(t, d, `{"origin":"twice","n":1}`)
+	if _, err := d.Sync(t.Context()); err == nil || strings.Contains(err.Error(), "twice") || d.Pending() != 1 {
+		t.Errorf("%v, %d pending, want to hear of the large one only", err, d.Pending())
+	}
+	if err := d.Remove(t.Context(), "large"); err != nil {
+		t.Fatal(err)
+	}
+	sync(t, d)
+	sync(t, other)
+	want(t, other, append(docs, `{"origin":"twice","n":1}`)...)
+}
+
+// A server that refuses everything is not asked about each document.
+func TestAllAreRefused(t *testing.T) {
+	s := serve(t, syncproto.Config{})
+	d := open(t, s.config())
+	sync(t, d)
+	pushes := 0
+	s.mangle = func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			pushes++
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}
+	var docs []json.RawMessage
+	for i := range 1000 {
+		docs = append(docs, fmt.Appendf(nil, `{"origin":"app%d"}`, i))
+	}
+	if err := d.Set(t.Context(), docs...); err != nil {
+		t.Fatal(err)
+	}
+	var status *client.StatusError
+	if _, err := d.Sync(t.Context()); !errors.As(err, &status) || pushes > 30 {
+		t.Errorf("%v after %d pushes", err, pushes)
+	}
+}
+
 // What was added and removed before the server took it needs no tombstone, which
 // would count against the quota that it did not fit in.
 func TestRemovedBeforeItArrived(t *testing.T) {

@@ -30,40 +30,61 @@ func (d *Device) repeat(ctx context.Context, rep *Report) error {
 		return nil
 	}
 	_, err := d.send(ctx, b, rep)
+	if _, bad := unfit(err); bad {
+		return nil // and push finds out which document it is
+	}
 	return err
 }
 
 // push sends what has changed, in as many pushes as it takes. It returns false
-// if somebody else was faster and the device has to pull first. A push that is
-// too much for the server is made of fewer documents.
+// if somebody else was faster and the device has to pull first. A push that the
+// server refuses is made of fewer documents, down to the one at fault, which is
+// put aside.
 func (d *Device) push(ctx context.Context, rep *Report) (done bool, err error) {
-	for most := pushApps; ; {
-		var b *batch
-		d.mu.Lock()
-		if len(d.st.Changed) > 0 {
-			b = d.st.next(most)
-			if since := d.st.Since; !d.st.Revive {
-				b.LastGet = &since
-			}
-			d.st.Push = b
-		}
-		d.mu.Unlock()
-		if b == nil {
-			return true, nil
+	most, room, found := pushApps, pushApps, 0
+	for {
+		b := d.next(most)
+		if b == nil || found == maxAside {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return true, d.aside.err(d.st.Changed)
 		}
 		if err := d.persist(ctx); err != nil {
 			return false, err
 		}
 		sent, err := d.send(ctx, b, rep)
-		var status *StatusError
-		if n := len(b.Changes); n > 1 && errors.As(err, &status) && status.Status == http.StatusRequestEntityTooLarge {
-			most = n / 2
-			continue
-		}
-		if !sent || err != nil {
+		status, bad := unfit(err)
+		switch n := len(b.Changes); {
+		case bad && n > 1:
+			if most = n / 2; status == http.StatusRequestEntityTooLarge {
+				room = most
+			}
+		case bad:
+			d.aside.add(b, err)
+			room = pushApps // it was this one
+			found++
+		case !sent || err != nil:
 			return false, err
+		default:
+			most = min(room, 2*most)
 		}
 	}
+}
+
+// next begins the next push of at most most documents, nil if there is none to
+// be made.
+func (d *Device) next(most int) *batch {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := d.st.next(most, d.aside)
+	if b == nil {
+		return nil
+	}
+	if since := d.st.Since; !d.st.Revive {
+		b.LastGet = &since
+	}
+	d.st.Push = b
+	return b
 }
 
 // send sends a batch. False means a conflict.

@@ -108,11 +108,17 @@ func (s *state) recall(b *batch) {
 	s.Push = nil
 }
 
-// next makes the next push of what has changed, at most most documents.
-func (s *state) next(most int) *batch {
+// next makes the next push of what has changed and was not refused, at most most
+// documents.
+func (s *state) next(most int, refused aside) *batch {
 	origins := make([]string, 0, len(s.Changed))
-	for o := range s.Changed {
-		origins = append(origins, o)
+	for o, n := range s.Changed {
+		if !refused.has(o, n) {
+			origins = append(origins, o)
+		}
+	}
+	if len(origins) == 0 {
+		return nil
 	}
 	slices.SortFunc(origins, func(a, b string) int { return int(s.Changed[a]) - int(s.Changed[b]) })
 	b := &batch{ID: uuid.New(), Changes: map[string]uint64{}}

@@ -18,6 +18,11 @@ const maxRounds = 8
 // of the network and of the context, [StatusError], [DeletedError] and
 // [ErrBusy]; after each of them the device is as consistent as before, and the
 // next Sync goes on where this one ended. The report is valid also then.
+//
+// A document that the server refuses whatever it comes with, as too large or not
+// of the right form, is named in the error of this Sync and the next ones, and
+// does not keep the others from being pushed. It is tried again when it has been
+// changed, and by the next process.
 func (d *Device) Sync(ctx context.Context) (Report, error) {
 	var rep Report
 	if err := take(ctx, d.turn); err != nil {
