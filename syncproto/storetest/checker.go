@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
@@ -20,7 +21,7 @@ import (
 //     one with a quota if and only if what is new is not too much;
 //   - a uuid lasts for one life of the collection.
 func (h *history) check() []string {
-	var c checker
+	c := checker{h: h, wrong: slices.Clone(h.wrong)}
 	keys := map[syncproto.Key]bool{}
 	for _, w := range h.writes {
 		keys[w.key] = true
@@ -29,13 +30,14 @@ func (h *history) check() []string {
 		keys[r.key] = true
 	}
 	for key := range keys {
-		c.collection(h, key)
+		c.collection(key)
 	}
 	slices.Sort(c.wrong)
 	return c.wrong
 }
 
 type checker struct {
+	h     *history
 	wrong []string
 	lives []string // uuids of the collection at hand by life, "" if not known yet
 }
@@ -53,7 +55,8 @@ type moment struct {
 	records map[string]syncproto.Record
 }
 
-func (c *checker) collection(h *history, key syncproto.Key) {
+func (c *checker) collection(key syncproto.Key) {
+	h := c.h
 	var done, refused, over []*writeOp
 	for _, w := range h.writes {
 		switch {
@@ -80,7 +83,8 @@ func (c *checker) collection(h *history, key syncproto.Key) {
 			c.read(r, moments)
 		}
 	}
-	c.readOrder(h, key)
+	c.readOrder(key)
+	c.service(key, moments)
 	for _, w := range refused {
 		c.conflict(w, done)
 	}
@@ -189,7 +193,7 @@ func (c *checker) read(r *readOp, moments []moment) {
 		if m.last == r.page.state.Last {
 			at = i
 		}
-		if m.by != nil && m.by.before(r.span) && m.last > r.page.state.Last {
+		if m.by != nil && m.by.before(r.span) && m.last > r.page.state.Last && !c.excused(r, m.by.ended) {
 			c.failf("a read does not have what was written before it:\n\t%v\n\t%v", m.by, r)
 			return
 		}
@@ -211,6 +215,11 @@ func (c *checker) read(r *readOp, moments []moment) {
 		c.failf("a uuid, and no life:\n\t%v", r)
 	}
 	c.page(r, m)
+}
+
+// excused says whether a read may not know of what was there by then.
+func (c *checker) excused(r *readOp, then time.Time) bool {
+	return r.late && r.asked.Sub(then) <= c.h.late
 }
 
 // page demands that the records of a read are those of the moment, or the first
@@ -277,16 +286,16 @@ func (c *checker) uuid(life int, uuid string, by fmt.Stringer) {
 }
 
 // readOrder demands that nobody sees an older state than somebody before.
-func (c *checker) readOrder(h *history, key syncproto.Key) {
+func (c *checker) readOrder(key syncproto.Key) {
 	var reads []*readOp
-	for _, r := range h.reads {
+	for _, r := range c.h.reads {
 		if r.key == key {
 			reads = append(reads, r)
 		}
 	}
 	for _, a := range reads {
 		for _, b := range reads {
-			if a.before(b.span) && a.page.state.Last > b.page.state.Last {
+			if a.before(b.span) && a.page.state.Last > b.page.state.Last && !c.excused(b, a.ended) {
 				c.failf("a later read is of an earlier state:\n\t%v\n\t%v", a, b)
 			}
 		}

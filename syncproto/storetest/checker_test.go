@@ -195,10 +195,20 @@ func (d sinceNotStrict) Read(ctx context.Context, key syncproto.Key, since syncp
 
 // histories makes up to n of them and returns what was wrong with the first
 // that had anything wrong.
-func histories(t *testing.T, n int, open func() []syncproto.Store) (wrong []string) {
+func histories(t *testing.T, n int, open func() []syncproto.Store) []string {
+	return seeds(t, n, func(t *testing.T, seed uint64) (*history, error) {
+		var places []place
+		for _, s := range open() {
+			places = append(places, direct{s})
+		}
+		return record(t.Context(), rand.New(rand.NewPCG(seed, 0)), new(history), places, nil)
+	})
+}
+
+func seeds(t *testing.T, n int, record func(*testing.T, uint64) (*history, error)) (wrong []string) {
 	for seed := range uint64(n) {
 		synctest.Test(t, func(t *testing.T) {
-			h, err := record(t.Context(), rand.New(rand.NewPCG(seed, 0)), open())
+			h, err := record(t, seed)
 			if err != nil {
 				wrong = []string{err.Error()}
 				return

@@ -41,6 +41,17 @@ const historiesEnv = "SYNCPROTO_HISTORIES"
 //
 //	SYNCPROTO_HISTORIES=1000 go test -run Histories -timeout 0 -v ./...
 func Histories(t *testing.T, n int, seed uint64, open func(t *testing.T) []syncproto.Store) {
+	play(t, n, seed, func(t *testing.T, rng *rand.Rand) (*history, error) {
+		var places []place
+		for _, s := range open(t) {
+			places = append(places, direct{s})
+		}
+		return record(t.Context(), rng, new(history), places, nil)
+	})
+}
+
+// play makes histories, or as many as the environment asks for, and checks them.
+func play(t *testing.T, n int, seed uint64, record func(*testing.T, *rand.Rand) (*history, error)) {
 	if soak := os.Getenv(historiesEnv); soak != "" {
 		var err error
 		if n, err = strconv.Atoi(soak); err != nil || n < 1 {
@@ -52,7 +63,7 @@ func Histories(t *testing.T, n int, seed uint64, open func(t *testing.T) []syncp
 	for i := range n {
 		s := seed + uint64(i)
 		ok := t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) {
-			h, err := record(t.Context(), rand.New(rand.NewPCG(s, 0)), open(t))
+			h, err := record(t, rand.New(rand.NewPCG(s, 0)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,33 +103,60 @@ const (
 	patience       = time.Minute
 )
 
-// record makes one history.
-func record(ctx context.Context, rng *rand.Rand, stores []syncproto.Store) (*history, error) {
+// place is what devices read from and write to.
+type place interface {
+	Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error)
+	// page reads what is newer than since. Late says that it may be of a while
+	// ago.
+	page(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int) (p page, late bool, err error)
+}
+
+// direct is a store without a service in front.
+type direct struct{ syncproto.Store }
+
+func (d direct) page(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int) (page, bool, error) {
+	p, err := (&suite{Store: d.Store, timeless: true}).tryRead(ctx, key, since, limit)
+	return p, false, err
+}
+
+// record makes one history. Others take part in it beside the devices.
+func record(ctx context.Context, rng *rand.Rand, h *history, places []place, others func(*historyDevice) []func(context.Context) error) (*history, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
-	h := new(history)
 	user := uuid.New() + "@example.com"
 	keys := []syncproto.Key{{User: user, Collection: "apps"}, {User: user, Collection: "more"}}
-	if err := seedAhead(ctx, h, rng, stores[0], keys[0]); err != nil {
+	if err := seedAhead(ctx, h, rng, places[0], keys[0]); err != nil {
 		return nil, err
 	}
-	var wg sync.WaitGroup
-	errs := make([]error, historyDevices)
-	for i := range historyDevices {
-		d := &historyDevice{
-			n: i, h: h, keys: keys, stores: stores, since: map[syncproto.Key]syncproto.Time{},
-			rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(i))),
+	device := func(n int) *historyDevice {
+		return &historyDevice{
+			n: n, h: h, keys: keys, places: places, since: map[syncproto.Key]syncproto.Time{},
+			rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(n))),
 		}
-		wg.Go(func() { errs[i] = d.run(ctx) })
+	}
+	var all []func(context.Context) error
+	for i := range historyDevices {
+		all = append(all, device(i).run)
+	}
+	last := device(historyDevices)
+	if others != nil {
+		all = append(all, others(last)...)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(all))
+	for i, run := range all {
+		wg.Go(func() { errs[i] = run(ctx) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	last := &historyDevice{n: historyDevices, h: h, keys: keys, stores: stores, rng: rng, since: map[syncproto.Key]syncproto.Time{}}
 	for _, k := range keys {
-		if err := last.read(ctx, k, 0, 0); err != nil {
-			return nil, err
+		for more := true; more; {
+			var err error
+			if more, err = last.read(ctx, k, last.since[k], 0); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return h, nil
@@ -126,8 +164,9 @@ func record(ctx context.Context, rng *rand.Rand, stores []syncproto.Store) (*his
 
 // seedAhead makes, in some histories, a collection whose last write has a time
 // to come: what a clock leaves behind that was set back.
-func seedAhead(ctx context.Context, h *history, rng *rand.Rand, s syncproto.Store, key syncproto.Key) error {
-	r, ok := s.(syncproto.Replica)
+func seedAhead(ctx context.Context, h *history, rng *rand.Rand, p place, key syncproto.Key) error {
+	d, _ := p.(direct)
+	r, ok := d.Store.(syncproto.Replica)
 	ahead := []time.Duration{0, 0, 200 * time.Millisecond, time.Hour}[rng.IntN(4)]
 	if !ok || ahead == 0 {
 		return nil
@@ -157,12 +196,12 @@ type historyDevice struct {
 	h      *history
 	rng    *rand.Rand
 	keys   []syncproto.Key
-	stores []syncproto.Store
+	places []place
 	since  map[syncproto.Key]syncproto.Time
 	lost   []*writeOp // without an answer so far
 }
 
-func (d *historyDevice) store() syncproto.Store { return d.stores[d.rng.IntN(len(d.stores))] }
+func (d *historyDevice) place() place { return d.places[d.rng.IntN(len(d.places))] }
 
 func (d *historyDevice) run(ctx context.Context) error {
 	for i := range historyActs {
@@ -189,9 +228,11 @@ func (d *historyDevice) act(ctx context.Context, i int) error {
 	w := syncproto.Write{ID: id}
 	switch p := d.rng.IntN(100); {
 	case p < 25:
-		return d.read(ctx, key, d.since[key], 0)
+		_, err := d.read(ctx, key, d.since[key], 0)
+		return err
 	case p < 40:
-		return d.read(ctx, key, d.since[key], 1+d.rng.IntN(4))
+		_, err := d.read(ctx, key, d.since[key], 1+d.rng.IntN(3))
+		return err
 	case p < 48:
 		w.Delete = &syncproto.Deletion{ClientID: id}
 	default:
@@ -213,7 +254,7 @@ func (d *historyDevice) act(ctx context.Context, i int) error {
 
 // send sends a write once, or twice at the same time, and may not hear of it.
 func (d *historyDevice) send(ctx context.Context, w *writeOp) error {
-	first, second := d.store(), d.store()
+	first, second := d.place(), d.place()
 	var wg sync.WaitGroup
 	if d.rng.IntN(8) == 0 {
 		w.tries++
@@ -224,6 +265,8 @@ func (d *historyDevice) send(ctx context.Context, w *writeOp) error {
 	wg.Wait()
 	switch w.refused(err); {
 	case w.refuse || w.over:
+	case final(err):
+		return err
 	case err != nil || d.rng.IntN(8) == 0: // or the answer is lost
 		if err != nil {
 			d.h.failed()
@@ -260,7 +303,7 @@ func (d *historyDevice) again(ctx context.Context) error {
 	d.lost = d.lost[1:]
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
 		w.tries++
-		res, err := d.store().Write(ctx, w.key, w.write)
+		res, err := d.place().Write(ctx, w.key, w.write)
 		if w.refused(err); w.refuse || w.over {
 			w.unconditional() // as in send
 			continue
@@ -270,6 +313,9 @@ func (d *historyDevice) again(ctx context.Context) error {
 			d.h.wrote(w)
 			return nil
 		}
+		if final(err) {
+			return err
+		}
 		d.h.failed()
 		if late := pause(ctx, wait); late != nil {
 			return fmt.Errorf("storetest: no answer to a write: %w", errors.Join(err, late))
@@ -277,26 +323,29 @@ func (d *historyDevice) again(ctx context.Context) error {
 	}
 }
 
-func (d *historyDevice) read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int) error {
+// read reads a page, and says whether there is more.
+func (d *historyDevice) read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int) (more bool, _ error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, time.Second) {
-		x := &suite{Store: d.store(), timeless: true}
-		r := &readOp{span: span{begin: d.h.tick()}, device: d.n, key: key, since: since, limit: limit}
-		p, err := x.tryRead(ctx, key, since, limit)
+		r := &readOp{span: span{begin: d.h.tick()}, asked: time.Now(), device: d.n, key: key, since: since, limit: limit}
+		p, late, err := d.place().page(ctx, key, since, limit)
 		if err == nil {
-			r.page = p
+			r.page, r.late = p, late
 			d.h.read(r)
 			d.since[key] = p.until(since)
-			return nil
+			return p.more, nil
 		}
-		if errors.Is(err, errOrder) {
-			return err
+		if final(err) {
+			return false, err
 		}
 		d.h.failed()
 		if late := pause(ctx, wait); late != nil {
-			return fmt.Errorf("storetest: no answer to a read: %w", errors.Join(err, late))
+			return false, fmt.Errorf("storetest: no answer to a read: %w", errors.Join(err, late))
 		}
 	}
 }
+
+// final says whether an error is none that a fault excuses.
+func final(err error) bool { return errors.Is(err, errOrder) || errors.Is(err, errAnswer) }
 
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
@@ -16,6 +17,12 @@ type history struct {
 	reads  []*readOp
 
 	failures int // calls that came to nothing, and were made again
+
+	// Of a service:
+	late   time.Duration // for how long a read may be of a while ago
+	tells  []*tellOp
+	copies []*copyOp
+	wrong  []string // found on the way
 }
 
 // span is the part of the history within which an operation happened.
@@ -27,6 +34,7 @@ func (a span) before(b span) bool { return a.end < b.begin }
 // counts; the write may have happened at any time after it was first sent.
 type writeOp struct {
 	span
+	ended  time.Time
 	device int
 	key    syncproto.Key
 	write  syncproto.Write
@@ -38,11 +46,28 @@ type writeOp struct {
 
 type readOp struct {
 	span
-	device int
-	key    syncproto.Key
-	since  syncproto.Time
-	limit  int
-	page   page
+	asked, ended time.Time
+	device       int
+	key          syncproto.Key
+	late         bool // may be of a while ago
+	since        syncproto.Time
+	limit        int
+	page         page
+}
+
+// tellOp is news that somebody who waited was told of.
+type tellOp struct {
+	span
+	ended time.Time
+	key   syncproto.Key
+	until syncproto.Time
+}
+
+// copyOp is what a client of the first kind has when it has pulled everything.
+type copyOp struct {
+	by   *readOp        // the last page
+	seen syncproto.Time // the latest state of which it has a page, or made it
+	docs map[string]string
 }
 
 // exact says that the answer is the first one to the only copy, and so tells
@@ -57,17 +82,36 @@ func (h *history) tick() int {
 }
 
 func (h *history) wrote(w *writeOp) {
-	w.end = h.tick()
+	w.end, w.ended = h.tick(), time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writes = append(h.writes, w)
 }
 
 func (h *history) read(r *readOp) {
-	r.end = h.tick()
+	r.end, r.ended = h.tick(), time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.reads = append(h.reads, r)
+}
+
+func (h *history) told(t *tellOp) {
+	t.end, t.ended = h.tick(), time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tells = append(h.tells, t)
+}
+
+func (h *history) copied(c *copyOp) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.copies = append(h.copies, c)
+}
+
+func (h *history) failf(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wrong = append(h.wrong, fmt.Sprintf(format, args...))
 }
 
 func (h *history) failed() {
