@@ -1,4 +1,4 @@
-// Package uuid names what must never have the name of something else.
+// Package uuid makes the random names of collections and pushes.
 package uuid
 
 import (

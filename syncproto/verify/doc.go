@@ -1,4 +1,5 @@
 // Package verify has the verifiers of logins that need no identity provider:
-// [Tokens] for services, [Plain] for trying things out, and [Any] to have
-// several beside each other. The package browserid is for the people.
+// [Tokens] for services; [Plain], with which anyone can be anyone, for
+// development; and [Any] to accept what one of several accepts. The package
+// browserid checks the assertions that people log in with.
 package verify
