@@ -40,7 +40,7 @@ const (
 // readAhead begins to read ahead, unless that goes on or the connection is
 // closed. The caller has the turn.
 func (c *conn) readAhead() {
-	h := &c.in
+	h := c.inbound()
 	if h.ahead != nil {
 		h.ahead.enough.Store(false)
 		return

@@ -28,9 +28,11 @@ type conn struct {
 	end  chan struct{} // closed once the connection is closed or broken
 	ends sync.Once
 
-	in     inbound
-	out    outbound
-	reader sync.WaitGroup // of what reads ahead
+	readGate  gate
+	writeGate gate
+	in        atomic.Pointer[inbound] // nil until a plan stands in the way of a Read
+	out       atomic.Pointer[outbound]
+	reader    sync.WaitGroup // of what reads ahead
 }
 
 // Bits of conn.state.
@@ -163,18 +165,18 @@ func (c *conn) LocalAddr() net.Addr  { return c.inner.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
 
 func (c *conn) SetDeadline(t time.Time) error {
-	c.in.gate.set(t)
-	c.out.gate.set(t)
+	c.readGate.set(t)
+	c.writeGate.set(t)
 	return c.inner.SetDeadline(t)
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.in.gate.set(t)
+	c.readGate.set(t)
 	return c.inner.SetReadDeadline(t)
 }
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.out.gate.set(t)
+	c.writeGate.set(t)
 	return c.inner.SetWriteDeadline(t)
 }
 

@@ -195,8 +195,6 @@ func (i *Injector) wrap(inner net.Conn, id *identity, v *view) net.Conn {
 	c := &conn{
 		inner: inner, inj: i, id: id,
 		end: make(chan struct{}),
-		in:  inbound{turn: make(chan struct{}, 1)},
-		out: outbound{turn: make(chan struct{}, 1)},
 	}
 	i.mu.Lock()
 	if i.conns == nil {

@@ -8,9 +8,8 @@ import (
 
 // inbound is the direction from the peer. Bytes go from the wrapped connection
 // to queue, are decided upon from its front, and go to ready when their time
-// has come; all but gate is owned by whoever holds the turn.
+// has come; all is owned by whoever holds the turn.
 type inbound struct {
-	gate gate
 	turn chan struct{} // holds one value while a Read has it
 
 	ahead *ahead    // what is being read ahead; nil: nothing
@@ -22,6 +21,13 @@ type inbound struct {
 
 	flood bool          // more has come than could be read ahead
 	idle  time.Duration // how long nothing has come, in a flood
+}
+
+func (c *conn) inbound() *inbound {
+	if c.in.Load() == nil {
+		c.in.CompareAndSwap(nil, &inbound{turn: make(chan struct{}, 1)})
+	}
+	return c.in.Load()
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -38,7 +44,7 @@ func (c *conn) Read(b []byte) (int, error) {
 // readHeld reads where a plan, or what one has left behind, stands in the way.
 // n and err are what a Read of the wrapped connection into b has returned.
 func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
-	h := &c.in
+	h := c.inbound()
 	h.turn <- struct{}{} // whoever has it obeys the same deadline and Close
 	defer func() {
 		if h.ahead != nil || len(h.queue) > 0 || len(h.ready) > 0 || h.after != nil || h.hold.on {
@@ -61,7 +67,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 		if err := c.over("read"); err != nil {
 			return 0, err
 		}
-		if h.gate.expired() {
+		if c.readGate.expired() {
 			return 0, c.timedOut("read")
 		}
 		switch {
@@ -84,7 +90,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 			c.judge()
 		case h.ahead != nil:
 			nothing := hold{effect: Effect{Hang: true}}
-			h.gate.wait(c.inj, &nothing, c.end, h) // the loop finds out why it ended
+			c.readGate.wait(c.inj, &nothing, c.end, h) // the loop finds out why it ended
 		default:
 			if n, err, done := c.take(b); done {
 				return n, err
@@ -95,7 +101,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 
 // arrived keeps what a Read into the caller's buffer returned.
 func (c *conn) arrived(a arrival) {
-	h := &c.in
+	h := c.inbound()
 	if a.err != io.EOF {
 		a.err = nil // the next Read finds out
 	}
@@ -112,7 +118,7 @@ func (c *conn) arrived(a arrival) {
 // the rules have nothing to say about is returned where it is, in the caller's
 // buffer; the rest is kept.
 func (c *conn) take(b []byte) (n int, err error, done bool) {
-	h := &c.in
+	h := c.inbound()
 	var begun time.Time
 	if h.flood {
 		begun = time.Now()
@@ -147,7 +153,7 @@ func (c *conn) take(b []byte) (n int, err error, done bool) {
 
 // judge decides upon the front of what has arrived. A wait is left to release.
 func (c *conn) judge() {
-	h := &c.in
+	h := c.inbound()
 	a := &h.queue[0]
 	v := c.view()
 	switch {
@@ -173,7 +179,7 @@ func (c *conn) judge() {
 
 // apply puts what a verdict is about on hold.
 func (c *conn) apply(v *view, kind OpKind, d verdict) {
-	h := &c.in
+	h := c.inbound()
 	a := &h.queue[0]
 	e := &d.effect
 	if kind == OpPeerClose && e.Discard {
@@ -204,7 +210,7 @@ func (h *inbound) ended() {
 
 // release waits for what is held and lets its effect take place.
 func (c *conn) release() error {
-	h := &c.in
+	h := c.inbound()
 	held := &h.hold
 	for waiting := held.waits(); waiting; {
 		meanwhile := h
@@ -213,7 +219,7 @@ func (c *conn) release() error {
 		} else {
 			meanwhile = nil
 		}
-		switch h.gate.wait(c.inj, held, c.end, meanwhile) {
+		switch c.readGate.wait(c.inj, held, c.end, meanwhile) {
 		case expired:
 			return c.timedOut("read")
 		case ended:

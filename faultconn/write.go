@@ -5,12 +5,17 @@ import (
 	"time"
 )
 
-// outbound is the direction to the peer. All but gate is owned by whoever holds
-// the turn.
+// outbound is the direction to the peer. It is owned by whoever holds the turn.
 type outbound struct {
-	gate gate
 	turn chan struct{} // holds one value while a Write has it
 	hold hold          // data is not used: the bytes are the caller's until they are sent
+}
+
+func (c *conn) outbound() *outbound {
+	if c.out.Load() == nil {
+		c.out.CompareAndSwap(nil, &outbound{turn: make(chan struct{}, 1)})
+	}
+	return c.out.Load()
 }
 
 func (c *conn) Write(b []byte) (int, error) {
@@ -34,7 +39,7 @@ func (c *conn) failed(op string, err error) error {
 }
 
 func (c *conn) writeHeld(b []byte) (n int, err error) {
-	h := &c.out
+	h := c.outbound()
 	h.turn <- struct{}{}
 	defer func() {
 		if h.hold.on {
@@ -52,7 +57,7 @@ func (c *conn) writeHeld(b []byte) (n int, err error) {
 		if err := c.over("write"); err != nil {
 			return n, err
 		}
-		if h.gate.expired() {
+		if c.writeGate.expired() {
 			return n, c.timedOut("write")
 		}
 		if h.hold.on { // of a Write that ran into its deadline
@@ -80,7 +85,7 @@ func (c *conn) writeHeld(b []byte) (n int, err error) {
 // send writes the front of b as the rules will have it, and returns how many of
 // its bytes are done with.
 func (c *conn) send(v *view, b []byte) (int, error) {
-	h := &c.out
+	h := c.outbound()
 	d := v.decide(OpWrite, b)
 	c.inj.emit(d.events)
 	if d.effect.Err != nil {
@@ -124,9 +129,9 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 // pause waits for what is held and returns the effect that is to take place.
 // The end of a connection has taken place when it returns.
 func (c *conn) pause(op string) (Effect, error) {
-	h := &c.out
+	h := c.outbound()
 	if h.hold.waits() {
-		switch h.gate.wait(c.inj, &h.hold, c.end, nil) {
+		switch c.writeGate.wait(c.inj, &h.hold, c.end, nil) {
 		case expired:
 			return Effect{}, c.timedOut(op)
 		case ended:
@@ -144,7 +149,7 @@ func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
 	if c.clear() {
 		return inner.CloseWrite()
 	}
-	h := &c.out
+	h := c.outbound()
 	h.turn <- struct{}{}
 	defer func() { <-h.turn }()
 	if err := c.over("close"); err != nil {
