@@ -42,7 +42,8 @@ import (
 // time by which what is buffered must be sent. http.Server.WriteTimeout applies until
 // then; it knows nothing of the answer that is due, so let it be zero or longer. The
 // ResponseWriter always has Flush, Hijack, Push and ReadFrom methods; they report
-// http.ErrNotSupported, or do without, where the server's writer lacks them. Headers that
+// http.ErrNotSupported, or do without, where the server's writer lacks them.
+// http.MaxBytesReader does not make the server close the connection. Headers that
 // the handler set and did not send are dropped from a 503 unless it called [Keep]; those
 // set by middleware outside are kept.
 //

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -41,7 +42,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if cfg.verifier == "dev" {
 		log.Warn("development logins: anyone who can connect may log in as anyone; use -verifier remote=URL for real ones")
 	}
-	go s.reloadOnHangup(ctx)
+	serving, stop := context.WithCancel(ctx)
+	var hangups sync.WaitGroup
+	hangups.Go(func() { s.reloadOnHangup(serving) })
+	defer hangups.Wait()
+	defer stop()
 	return s.serve(ctx, ln)
 }
 
