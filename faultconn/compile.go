@@ -112,7 +112,7 @@ func (r *rule) wants(id *identity) bool {
 	s := &r.Select
 	return (s.Point == "" || s.Point == id.point) &&
 		(len(s.Conns) == 0 || slices.Contains(s.Conns, id.number)) &&
-		(s.Peer == "" || r.wantsPeer(id.peer))
+		(s.Peer == "" || r.wantsPeer(id.peer) || id.client != nil && r.wantsPeer(id.client.Addr))
 }
 
 func (r *rule) wantsPeer(addr string) bool {

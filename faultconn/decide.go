@@ -184,12 +184,14 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	}
 	u.fired = true
 	s.connHits++
-	if v.id.faults != nil {
-		v.id.faults.Add(1)
+	client := ""
+	if v.id.client != nil {
+		v.id.client.Faults.Add(1)
+		client = v.id.client.Addr
 	}
 	return e, &Event{
 		Time: now, Seed: s.seed, Rule: s.name, Kind: fault.Kind(),
-		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer,
+		Point: v.id.point, Conn: v.id.number, Peer: v.id.peer, Client: client,
 		Op: k, Offset: s.offset[dir], Exchange: s.exchange, Hit: u.hit, Delay: e.Latency + e.Delay,
 	}
 }

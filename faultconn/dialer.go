@@ -5,7 +5,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/brownout-go/brownout/internal/struck"
+	"github.com/brownout-go/brownout/internal/behalf"
 )
 
 // Dialer wraps a dial function; nil is that of a zero [net.Dialer]. The result
@@ -15,6 +15,8 @@ import (
 // Rules strike the dial itself as an OpDial, before the wrapped function is
 // called: it can be delayed, hang until its context ends, or fail. A Reset or
 // Close there breaks the connection as soon as it has been made.
+//
+// Where package proxy dials, rules and events know the client that it dials for.
 func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
@@ -22,7 +24,7 @@ func (i *Injector) Dialer(point string, dial func(ctx context.Context, network, 
 	p := i.point(point)
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		id := p.identity(addr, false)
-		id.faults = struck.Counter(ctx)
+		id.client = behalf.From(ctx)
 		var v *view
 		var h hold
 		if plan := i.plan.Load(); plan != nil {

@@ -25,6 +25,7 @@ type Event struct {
 	Hit      int           // how often the rule had struck before
 	Delay    time.Duration // how long the operation is held, as far as that is known
 	Peer     string        // address of the other side; "" when there is none
+	Client   string        // address of whom a proxy has dialled for; "" elsewhere
 }
 
 // Direction is "in" for what comes from the peer, "out" for what goes to it.

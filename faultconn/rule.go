@@ -42,7 +42,8 @@ type Select struct {
 	Ops   []OpKind // empty: those the fault is made for
 	Conns []int    // connection numbers, from 1
 	// Peer is the address of the other side: an address ("10.0.0.1"), an
-	// address or name with a port ("db:5432"), or a prefix ("10.0.0.0/8").
+	// address or name with a port ("db:5432"), or a prefix ("10.0.0.0/8"). Where
+	// a proxy dials, it may be that of the proxy's client as well.
 	Peer string
 }
 

@@ -3,8 +3,9 @@ package faultconn
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/behalf"
 )
 
 // identity is what a connection is to plans and events.
@@ -14,7 +15,7 @@ type identity struct {
 	number int
 	peer   string
 	server bool
-	faults *atomic.Int64 // that have struck, for whoever had it dialled; may be nil
+	client *behalf.Client // for whom a proxy has dialled it; nil for none
 
 	mu sync.Mutex // guards the stakes of all rules that come and go
 }

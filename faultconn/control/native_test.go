@@ -126,6 +126,22 @@ func TestConnectionShowsFaults(t *testing.T) {
 	}
 }
 
+// TestRuleForOneClient strikes those who come from one address.
+func TestRuleForOneClient(t *testing.T) {
+	f := newFixture(t)
+	f.call("PUT", planPath, `{"rules":[{"name":"one","select":{"peer":"127.0.0.2/32"},"fault":{"kind":"reset"}}]}`, 200)
+	f.dial().mustAsk()
+	c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).Dial("tcp", f.proxy("db").Listen)
+	if err != nil {
+		t.Skip(err) // a system with one loopback address
+	}
+	defer c.Close()
+	if got, err := (&client{t, c, bufio.NewReader(c)}).ask("hello"); err == nil {
+		t.Errorf("the chosen client gets %q", got)
+	}
+	f.dial().mustAsk()
+}
+
 func TestEvents(t *testing.T) {
 	f := newFixture(t)
 	resp, err := http.Get(f.url + "/v1/events")

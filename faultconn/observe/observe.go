@@ -46,11 +46,16 @@ func (o *Observer) Observe(e faultconn.Event) {
 	if entry == nil {
 		return
 	}
+	client := zap.Skip()
+	if e.Client != "" {
+		client = zap.String("client", e.Client)
+	}
 	entry.Write(
 		zap.String("rule", e.Rule),
 		zap.String("point", e.Point),
 		zap.Int("conn", e.Conn),
 		zap.String("peer", e.Peer),
+		client,
 		zap.String("op", string(e.Op)),
 		zap.String("direction", e.Direction()),
 		zap.Int64("offset", e.Offset),

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/behalf"
 )
 
 // Conn is a connection through a proxy. Its methods may be called from any
@@ -20,7 +22,7 @@ type Conn struct {
 	client net.Conn
 	up     flow
 	down   flow
-	faults atomic.Int64
+	behalf behalf.Client
 
 	mu       sync.Mutex
 	upstream net.Conn // nil while dialling
@@ -47,9 +49,9 @@ func (c *Conn) Info() Info {
 		}
 	}
 	i := Info{
-		ID: c.id, Client: c.client.RemoteAddr().String(), Upstream: address,
+		ID: c.id, Client: c.behalf.Addr, Upstream: address,
 		Opened: c.opened, Active: c.opened, State: Open,
-		Up: c.up.bytes.Load(), Down: c.down.bytes.Load(), Faults: c.faults.Load(),
+		Up: c.up.bytes.Load(), Down: c.down.bytes.Load(), Faults: c.behalf.Faults.Load(),
 		HeldUp: c.up.gate.shut.Load(), HeldDown: c.down.gate.shut.Load(),
 	}
 	if last := max(c.up.last.Load(), c.down.last.Load()); last > 0 {

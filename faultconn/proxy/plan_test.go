@@ -84,6 +84,45 @@ func TestPlanCountsFaults(t *testing.T) {
 	})
 }
 
+// A rule can choose by the client, though what it strikes is the connection that
+// the proxy has dialled for it, and events name it.
+func TestPlanForOneClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []faultconn.Event
+		inj := &faultconn.Injector{OnEvent: func(e faultconn.Event) { events = append(events, e) }}
+		r := newPlanRig(t, inj)
+		defer r.stop()
+		ask := func(host string) (took time.Duration, client string) {
+			c, err := r.net.Host(host).Dial("tcp", "proxy:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			server, err := r.backend.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go io.Copy(server, server)
+			start := time.Now()
+			io.WriteString(c, "x")
+			wantRead(t, c.(*memnet.Conn), "x")
+			client, _, _ = net.SplitHostPort(c.LocalAddr().String())
+			return time.Since(start), client
+		}
+		_, client := ask("second")
+		setPlan(t, inj, faultconn.Rule{Select: faultconn.Select{Peer: client}, Fault: fault.Delay{For: time.Second}})
+		if took, _ := ask("first"); took != 0 {
+			t.Errorf("another client waits %v", took)
+		}
+		if took, _ := ask("second"); took != time.Second {
+			t.Errorf("the client waits %v", took)
+		}
+		if len(events) != 1 || !strings.HasPrefix(events[0].Client, client+":") || !strings.HasPrefix(events[0].Peer, "backend:") {
+			t.Errorf("%+v", events)
+		}
+	})
+}
+
 // An idle connection can be reset, without any bytes that would give the
 // occasion, and both sides see an RST.
 func TestPlanResetsIdle(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/brownout-go/brownout/internal/struck"
+	"github.com/brownout-go/brownout/internal/behalf"
 )
 
 // Proxy copies between clients and an upstream. Its fields must not change
@@ -108,6 +108,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 func (p *Proxy) start(client net.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{proxy: p, opened: time.Now(), client: client, cancel: cancel, done: make(chan struct{}), failed: make(chan struct{})}
+	c.behalf.Addr = client.RemoteAddr().String()
 	p.mu.Lock()
 	if p.closing {
 		p.mu.Unlock()
@@ -120,7 +121,7 @@ func (p *Proxy) start(client net.Conn) {
 	p.conns[c.id] = c
 	p.running++
 	p.mu.Unlock()
-	go c.run(struck.WithCounter(ctx, &c.faults), cancel)
+	go c.run(behalf.Of(ctx, &c.behalf), cancel)
 }
 
 // ended is called once for each connection that start has begun.
