@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -358,4 +359,73 @@ func TestLatencyOverTCP(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// Whatever is sent when, in whatever pieces, is late by the latency of its
+// exchange: for readers of any buffer size, with deadlines that pass, while
+// other rules come and go.
+func TestLatencyIsExact(t *testing.T) {
+	for seed := range uint64(60) {
+		synctest.Test(t, func(t *testing.T) {
+			sending, reading := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
+			inj := faultconn.Injector{}
+			log := record(&inj)
+			slow := faultconn.Rule{Name: "slow", Fault: fault.Delay{For: 100 * ms, Jitter: 100 * ms}}
+			must(t, &inj, faultconn.Plan{Seed: seed, Rules: []faultconn.Rule{slow}})
+			client, server := pipe(t, &inj)
+			for exchange := range 3 {
+				client.SetDeadline(time.Time{})
+				if _, err := client.Write([]byte("?")); err != nil {
+					t.Fatal(err)
+				}
+				server.Read(make([]byte, 1))
+				var sent []time.Time // by byte
+				pieces := 1 + sending.IntN(40)
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					for range pieces {
+						time.Sleep(time.Duration(sending.IntN(50)) * ms)
+						piece := make([]byte, 1+sending.IntN(300))
+						for range piece {
+							sent = append(sent, time.Now())
+						}
+						server.Write(piece)
+					}
+				}()
+				var came []time.Time
+				ended := func() bool {
+					select {
+					case <-done:
+						return len(came) == len(sent)
+					default:
+						return false
+					}
+				}
+				for i := 0; !ended(); i++ {
+					client.SetReadDeadline(time.Now().Add(time.Duration(1+reading.IntN(60)) * ms))
+					n, err := client.Read(make([]byte, 1+reading.IntN(200)))
+					if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Fatal(err)
+					}
+					for range n {
+						came = append(came, time.Now())
+					}
+					if reading.IntN(3) == 0 {
+						update(t, &inj, faultconn.Plan{Seed: seed, Rules: []faultconn.Rule{bystander(i), slow}})
+					}
+				}
+				events := log()
+				if len(events) != exchange+1 {
+					t.Fatalf("seed %d: %d events after %d exchanges", seed, len(events), exchange+1)
+				}
+				latency := events[exchange].Delay
+				for i := range sent {
+					if late := came[i].Sub(sent[i]); late != latency {
+						t.Fatalf("seed %d, exchange %d: byte %d late by %v, want %v", seed, exchange, i, late, latency)
+					}
+				}
+			}
+		})
+	}
 }
