@@ -61,8 +61,8 @@
 // # Shutting down
 //
 // A request whose context is cancelled from outside counts as one whose client left, and
-// gets no answer. So let the requests go on: do not make the server's BaseContext one that
-// ends with the signal to stop.
+// gets no 503. So let requests go on: do not make the server's BaseContext one that ends
+// with the signal to stop.
 //
 // Call [Limiter.Wait] after http.Server.Shutdown, and [Backend.Wait] after that, before
 // closing what handlers and calls use.
