@@ -189,6 +189,10 @@ func TestMixRestored(t *testing.T) {
 
 func TestPercentages(t *testing.T) {
 	f := newFixture(t)
+	f.call("PUT", "/behavior", `{"name":"20:delay,10:dummy"}`, 200)
+	if got := f.call("GET", "/v1/proxies/db/rules", "", 200); !strings.Contains(got, `"mix":[{"percent":20,"fault":{"kind":"delay","for":"1s"}}]`) {
+		t.Errorf("dummy in a mix of less than 100: %s", got)
+	}
 	f.call("POST", "/v1/proxies", `{"name":"a","upstream":"x:1","enabled":false,"behavior":"20:delay,10:error,70:dummy"}`, 201)
 	got := f.call("GET", "/v1/proxies/a/rules", "", 200)
 	if !strings.Contains(got, `"mix":[{"percent":20,"fault":{"kind":"delay","for":"1s"}},{"percent":10,"fault":{"kind":"garbage"}}]`) {
