@@ -339,6 +339,15 @@ func TestPage(t *testing.T) {
 		b.photo("many")
 	})
 
+	t.Run("many rules", func(t *testing.T) {
+		b := b.in(t)
+		p.call("PUT", "/v1/proxies/db/plan", `{"rules":[{"fault":{"kind":"hang"},"off":true}`+strings.Repeat(`,{"fault":{"kind":"hang"},"off":true}`, 299)+`]}`)
+		b.untilSays("#rules-more", "and 200 more")
+		b.until(`document.querySelectorAll('#rules li').length === 100`)
+		p.call("PUT", "/v1/proxies/db/plan", "{}")
+		b.until(`document.querySelectorAll('#rules li').length === 0`)
+	})
+
 	t.Run("everything has a name", func(t *testing.T) {
 		b := b.in(t)
 		b.named()

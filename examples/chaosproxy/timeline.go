@@ -21,6 +21,7 @@ const (
 	// memory than a shower.
 	mostRules  = 20
 	mostEvents = 5
+	mostText   = 300 // bytes of an event: rules may have names of any length
 )
 
 // A timeline remembers what the proxies did, second by second. A page that is
@@ -91,7 +92,11 @@ func (t *timeline) fault(e faultconn.Event) {
 		s.Rules[e.Rule]++
 	}
 	if len(s.Events) < mostEvents {
-		s.Events = append(s.Events, strings.TrimSuffix(e.String(), fmt.Sprintf(" (seed %d)", e.Seed)))
+		says := strings.TrimSuffix(e.String(), fmt.Sprintf(" (seed %d)", e.Seed))
+		if len(says) > mostText {
+			says = strings.ToValidUTF8(says[:mostText], "") + "…"
+		}
+		s.Events = append(s.Events, says)
 	}
 }
 

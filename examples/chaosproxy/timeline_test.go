@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -93,7 +94,7 @@ func TestTimelineForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		line := played(3600, func() []control.Total { return []control.Total{{Proxy: "db"}} }, func(line *timeline, i int) {
 			for n := range 100 {
-				line.fault(faultconn.Event{Point: "db", Rule: fmt.Sprint("rule ", n)})
+				line.fault(faultconn.Event{Point: "db", Rule: fmt.Sprint("rule ", n, strings.Repeat("é", 1000))})
 			}
 		})
 		all := line.since(0, []string{"db"})
@@ -102,6 +103,8 @@ func TestTimelineForgets(t *testing.T) {
 		}
 		if s := all[0].Proxies["db"].Strikes; len(s.Rules) != mostRules || len(s.Events) != mostEvents {
 			t.Errorf("a second has %d rules and %d events", len(s.Rules), len(s.Events))
+		} else if e := s.Events[0]; len(e) > mostText+len("…") || !strings.HasSuffix(e, "é…") {
+			t.Errorf("an event of %d bytes: %s", len(e), e)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import { bytes, clock, count, duration, many, rate } from './format.js';
 import { describe, levelOf } from './rules.js';
 
 const mostProxies = 50;
+const mostRules = 100;
 
 let chosen = null; // time of the second that is pointed out
 
@@ -117,7 +118,9 @@ function renderRules(state, act, p) {
   const planned = p.plan.rules?.length ?? 0;
   $('no-rules').hidden = state.rules.length > 0;
   const strikes = state.seconds.at(-1)?.proxies[p.name]?.strikes?.rules ?? {};
-  list($('rules'), state.rules.map((r, i) => ({ ...r, ours: i < planned })), (r) => `${r.ours} ${r.name}`, (r) => {
+  $('rules-more').hidden = state.rules.length <= mostRules;
+  text($('rules-more'), `and ${count(state.rules.length - mostRules)} more: edit the plan to see them`);
+  list($('rules'), state.rules.slice(0, mostRules).map((r, i) => ({ ...r, ours: i < planned })), (r) => `${r.ours} ${r.name}`, (r) => {
     const box = h('input', { type: 'checkbox', role: 'switch', 'aria-label': `Rule ${r.name}`, onchange: () => act.switchRule(r.name, box.checked) });
     return h('li', {},
       r.ours ? h('label', { class: 'switch' }, box) : h('span', { class: 'badge' }, 'toxic or behavior'),
