@@ -102,10 +102,10 @@ func (h *inbound) push(a arrival) {
 	h.queue = append(h.queue, a)
 }
 
-// late works out how late an arrival is. What is behind more than can be read
-// ahead is not late any more, but follows at once, or a stream would be no
-// faster than that in each delay; until it pauses for as long.
-func (h *inbound) late(d *verdict, a *arrival) {
+// unflood takes the latency off what is behind more than can be read ahead: it
+// follows at once, or a stream would bring no more than that in each delay. That
+// ends when the stream pauses for as long, or a unit begins.
+func (h *inbound) unflood(d *verdict, a *arrival) {
 	if d.effect.Latency > 0 {
 		switch {
 		case d.anew || a.idle >= d.effect.Latency:

@@ -56,12 +56,12 @@ func (i *Injector) SetPlan(p Plan) error {
 // definition, and both plans have the same Seed. It keeps its draws, its hits
 // and limits, its clock, and on each connection its offsets and exchanges; what
 // it holds stays held. Every other rule begins now, on open connections too,
-// and counts from here. What rules that are gone were holding goes on.
+// and counts from here. What rules that are gone were holding is let go.
 //
 // A rule without a name is known by its position: give names to rules that are
 // to go on when others come and go before them. Of a fault that is a pointer
 // only the exported fields count as its definition, and the value in force goes
-// on, not the one of the new plan.
+// on, not the one of the new plan. After [Injector.Replay] all rules begin.
 func (i *Injector) Update(p Plan) error {
 	_, err := i.set(p, true)
 	return err
@@ -102,7 +102,7 @@ func (i *Injector) use(next *compiled, goOn bool) (before *compiled) {
 	defer i.mu.Unlock()
 	before = i.plan.Load()
 	if before != nil {
-		if goOn {
+		if goOn && next != nil && before.log == nil {
 			next.inherit(before)
 		}
 		for _, r := range before.rules {

@@ -137,7 +137,7 @@ func (c *conn) take(b []byte) (n int, err error, done bool) {
 	if v := c.view(); v != nil && n > 0 {
 		d = v.decide(OpRead, a.data)
 		c.inj.emit(d.events)
-		h.late(&d, &a)
+		h.unflood(&d, &a)
 		if !d.effect.nothing() {
 			c.arrived(a)
 			c.apply(v, OpRead, d)
@@ -172,7 +172,7 @@ func (c *conn) judge() {
 		}
 		d := v.decide(kind, a.data)
 		c.inj.emit(d.events)
-		h.late(&d, a)
+		h.unflood(&d, a)
 		c.apply(v, kind, d)
 	}
 }

@@ -479,6 +479,29 @@ func TestUpdateKeepsFaultsThatRemember(t *testing.T) {
 	}
 }
 
+// A rule that followed a log does not go on by itself.
+func TestUpdateAfterReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		log := record(&inj)
+		plan := one(fault.Delay{For: time.Second})
+		e := faultconn.Event{Rule: "r", Kind: "delay", Point: "db", Conn: 1, Op: faultconn.OpRead, Offset: 1, Exchange: 2}
+		if err := inj.Replay(plan, []faultconn.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+		client, server := pipe(t, &inj)
+		go echo(server)
+		for range 2 {
+			call(client, "x")
+		}
+		update(t, &inj, plan)
+		call(client, "x")
+		if got := log(); len(got) != 2 || got[0].Exchange != 2 || got[1].Exchange != 1 || got[1].Hit != 0 {
+			t.Errorf("events %v, want one of the log, and one of a rule that has begun", got)
+		}
+	})
+}
+
 // With goes back to what an Update has left.
 func TestUpdateAndWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
