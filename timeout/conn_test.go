@@ -258,6 +258,7 @@ func TestTransport(t *testing.T) {
 		}
 		reused := true
 		trace := httptrace.WithClientTrace(s.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+		synctest.Wait() // with HTTP/2 the end of a stream comes after that of the body
 		client.CloseIdleConnections()
 		if _, _, err := fetch(trace, "/ok"); err != nil || reused {
 			s.Errorf("after CloseIdleConnections: %v, connection reused %v", err, reused)

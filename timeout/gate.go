@@ -102,6 +102,10 @@ func (g *gate) enter(commit bool) error {
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.left()
+}
+
+func (g *gate) left() {
 	g.busy--
 	if g.expiring > 0 && g.busy == 0 {
 		g.changed.Broadcast()
@@ -113,6 +117,7 @@ func (g *gate) leave() {
 // says nothing.
 func (g *gate) wrote(err *error) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.writing > 0 {
 		if g.writing--; g.writing == 0 {
 			g.idle.Stop()
@@ -121,8 +126,7 @@ func (g *gate) wrote(err *error) {
 	if *err != nil && g.err != nil {
 		*err = g.err
 	}
-	g.mu.Unlock()
-	g.leave()
+	g.left()
 }
 
 // begin moves the deadlines of a response that may go on as a stream.

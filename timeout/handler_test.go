@@ -79,6 +79,7 @@ func TestAnswersForAHandlerThatHangs(t *testing.T) {
 		if !strings.HasPrefix(body, "503 Service Unavailable\n") || !strings.Contains(body, "\nIncident: ") {
 			s.Errorf("body: %q", body)
 		}
+		synctest.Wait() // it is counted once it was answered
 		if got := l.Stats(); got.Timeouts != 1 || got.InFlight != 1 || got.Abandoned != 1 {
 			s.Errorf("while the handler goes on: %+v", got)
 		}
