@@ -46,7 +46,7 @@ func TestHistoriesMariaDB(t *testing.T) {
 // Each history has a user of its own, and so they may go on side by side, but
 // for those that kill the database, which come first.
 func testHistories(t *testing.T, dsn string, db *testserver.Server) {
-	t.Run("kill", func(t *testing.T) { testKillHistories(t, dsn, db) })
+	t.Run("service", func(t *testing.T) { testService(t, dsn, db) })
 	t.Run("plain", func(t *testing.T) { t.Parallel(); testPlain(t, dsn) })
 	t.Run("clocks", func(t *testing.T) { t.Parallel(); testClocks(t, dsn) })
 	if db != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,8 +24,12 @@ import (
 	"github.com/brownout-go/brownout/syncproto/browserid"
 )
 
-// serveEnv names the database of a test process that is to be a server.
-const serveEnv = "SQLSTORE_TEST_SERVE"
+// serveEnv names the database of a test process that is to be a server, and
+// cacheEnv its memcached, if it is to be one of a service under test.
+const (
+	serveEnv = "SQLSTORE_TEST_SERVE"
+	cacheEnv = "SQLSTORE_TEST_MEMCACHED"
+)
 
 // serve is the server: the protocol over the store, as a program would have
 // it. It says where it listens and goes on until it is killed, or until its
@@ -41,13 +44,13 @@ func serve(dsn string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	h, err := syncproto.New(syncproto.Config{
-		Store:       s,
-		Verifier:    browserid.Development{},
-		Development: true,
-		Sessions:    &syncproto.SignedSessions{Keys: [][]byte{secret}},
-		Marks:       hasAll{},
-	})
+	var h http.Handler
+	sessions := &syncproto.SignedSessions{Keys: [][]byte{secret}}
+	if cache := os.Getenv(cacheEnv); cache != "" {
+		h, _, err = historyServer(s, sessions, cache, uint64(os.Getpid()))
+	} else {
+		h, err = syncproto.New(syncproto.Config{Store: s, Verifier: browserid.Development{}, Development: true, Sessions: sessions})
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -63,14 +66,6 @@ func serve(dsn string) {
 	log.Fatal(http.Serve(l, h))
 }
 
-// hasAll are marks that say of everybody that they have everything, so that the
-// time of a push that is answered is the time it has, with a condition or not.
-type hasAll struct{}
-
-func (hasAll) Begin(context.Context, string, syncproto.Time) (uint64, error) { return 1, nil }
-func (hasAll) Advance(context.Context, string, uint64, syncproto.Time) error { return nil }
-func (hasAll) Mark(context.Context, string) (syncproto.Time, error)          { return math.MaxInt64, nil }
-
 // child is a running server process.
 type child struct {
 	t    *testing.T
@@ -79,10 +74,10 @@ type child struct {
 	once sync.Once
 }
 
-func start(t *testing.T, dsn string) *child {
+func start(t *testing.T, dsn string, env ...string) *child {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveEnv+"="+dsn)
+	cmd.Env = append(append(os.Environ(), serveEnv+"="+dsn), env...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
