@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
-// streamHeartbeat is less than what proxies cut idle connections at.
-const streamHeartbeat = 25 * time.Second
+const (
+	// streamHeartbeat is less than what proxies cut idle connections at.
+	streamHeartbeat = 25 * time.Second
+	// streamPatience is how long a client may take to read an event. One that
+	// has stopped reading would keep its place for good.
+	streamPatience = 10 * time.Second
+)
 
 func wantsStream(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Accept"), "text/event-stream")
@@ -32,9 +37,10 @@ func (x *exchange) events(since Time) {
 		return
 	}
 	ctx := x.r.Context()
-	woken, leave, ok := x.hub.join(x.key, x.cfg.Watch.Clients)
+	woken, leave, ok := x.hub.join(x.key, x.cfg.Watch)
 	if !ok {
-		x.unavailable(fmt.Errorf("syncproto: %d clients are watching already", x.cfg.Watch.Clients))
+		x.unavailable(fmt.Errorf("syncproto: %d clients are watching already, or %d of this user",
+			x.cfg.Watch.Clients, x.cfg.Watch.PerUser))
 		return
 	}
 	defer leave()
@@ -55,6 +61,8 @@ func (x *exchange) events(since Time) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold it back
+	// The next request of the connection may have no deadline of its own.
+	defer func() { _ = http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) }()
 	text := ": watching\n\n"
 	for {
 		if st.Last > since {
@@ -93,9 +101,11 @@ func eventOf(st State) string {
 
 // flush sends text now, and says whether the client is still there.
 func (x *exchange) flush(text string) bool {
+	c := http.NewResponseController(x.w)
+	_ = c.SetWriteDeadline(time.Now().Add(streamPatience)) // where there is none to set, who wraps w decides
 	_, err := x.w.Write([]byte(text))
 	if err == nil {
-		err = http.NewResponseController(x.w).Flush()
+		err = c.Flush()
 	}
 	if err != nil {
 		x.event.Err = err

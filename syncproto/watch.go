@@ -26,20 +26,29 @@ type Watch struct {
 	// Clients is how many may wait at the same time. Who comes when there are
 	// as many is answered at once; a stream gets a 503. Zero means 10,000.
 	Clients int
+	// PerUser is how many of Clients may be one user's, in all collections
+	// together, so that nobody takes the places of all others. Zero means 100.
+	PerUser int
 	// Recheck is how often a waiting client looks at the store's State, for
 	// writes that came another way than through this handler, such as through
 	// another server. Zero means never.
 	Recheck time.Duration
 }
 
-const defaultWatchers = 10_000
+const (
+	defaultWatchers        = 10_000
+	defaultWatchersPerUser = 100
+)
 
 func (w Watch) withDefaults() (Watch, error) {
-	if w.Max < 0 || w.Clients < 0 || w.Recheck < 0 {
+	if w.Max < 0 || w.Clients < 0 || w.PerUser < 0 || w.Recheck < 0 {
 		return w, fmt.Errorf("syncproto: Config.Watch %+v: must not be negative", w)
 	}
 	if w.Clients == 0 {
 		w.Clients = defaultWatchers
+	}
+	if w.PerUser == 0 {
+		w.PerUser = defaultWatchersPerUser
 	}
 	return w, nil
 }
@@ -86,7 +95,7 @@ func (x *exchange) await(since Time, wait time.Duration) (State, error) {
 		ok    bool
 	)
 	if wait = within(ctx, wait); wait > 0 {
-		woken, leave, ok = x.hub.join(x.key, x.cfg.Watch.Clients)
+		woken, leave, ok = x.hub.join(x.key, x.cfg.Watch)
 	}
 	if !ok {
 		return x.cfg.Store.State(ctx, x.key)

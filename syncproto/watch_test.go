@@ -119,6 +119,47 @@ func TestTooManyWait(t *testing.T) {
 	})
 }
 
+func TestOneUserLeavesPlacesToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: syncproto.Watch{Max: time.Minute, PerUser: 1}})
+		ann, bob := s.login("ann@example.com"), s.login("bob@example.com")
+		e := ann.stream("")
+		if status, _ := ann.text("GET", "", "", "Accept", "text/event-stream"); status != 503 {
+			t.Errorf("a second stream of the same user: %d, want 503", status)
+		}
+		bob.stream("").Close()
+		e.Close()
+		synctest.Wait()
+		ann.stream("").Close()
+	})
+}
+
+// A client that reads nothing of its stream is cut off, and its place is free.
+func TestStreamUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, syncproto.Config{Watch: syncproto.Watch{Max: time.Hour, Clients: 1}})
+		d := s.login("ann@example.com")
+		e := d.stream("")
+		defer e.Close()
+		began := time.Now()
+		for i := 0; ; i++ {
+			d.text("POST", "", `[{"origin":"a"}]`)
+			synctest.Wait()
+			if i%100 > 0 {
+				continue
+			}
+			time.Sleep(11 * time.Second) // for a write that blocks to give up
+			begin := time.Now()
+			if d.text("GET", "?wait=1&since=99999999999", ""); time.Since(begin) == time.Second {
+				return // it could wait, so the place is free
+			}
+			if time.Since(began) > 50*time.Minute {
+				t.Fatal("the stream still has its place")
+			}
+		}
+	})
+}
+
 func TestEventStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, syncproto.Config{Watch: syncproto.Watch{Max: 5 * time.Minute}})
