@@ -82,6 +82,7 @@ func TestPage(t *testing.T) {
 		b.untilSays("#rules .what", "reset · 50 % of exchanges")
 		b.until(`/M/.test(document.querySelector('#chart .bars').getAttribute('d'))`)
 		b.untilSays("#log", "reset: reset on db")
+		b.untilSays("#log", ", of 127.0.0.1:")
 		if got := p.call("GET", "/v1/proxies/db/plan", ""); got != `{"revision":2,"plan":{"seed":18446744073709551615,"rules":[{"name":"reset","chance":0.5,"fault":{"kind":"reset"}}]}}` {
 			t.Errorf("the plan is %s", got)
 		}

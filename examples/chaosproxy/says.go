@@ -35,7 +35,7 @@ var says = map[string]string{
 	"select.point": "name of the proxy",
 	"select.ops":   "write is requests, read is replies",
 	"select.conns": "numbers of connections, from 1",
-	"select.peer":  "address of the upstream, or a prefix",
+	"select.peer":  "address of the client or the upstream, or a prefix",
 
 	"when.skip":    "so many pass first",
 	"when.first":   "then only so many are struck",

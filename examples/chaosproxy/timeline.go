@@ -96,6 +96,9 @@ func (t *timeline) fault(e faultconn.Event) {
 		if len(says) > mostText {
 			says = strings.ToValidUTF8(says[:mostText], "") + "…"
 		}
+		if e.Client != "" {
+			says += ", of " + e.Client
+		}
 		s.Events = append(s.Events, says)
 	}
 }
