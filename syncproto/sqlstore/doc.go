@@ -42,6 +42,22 @@
 // database. Servers that share a database need clocks that agree to about a
 // second, as any NTP gives; where they don't, times still increase.
 //
+// # Many users
+//
+// Nothing is searched: every statement goes to what it needs by key, whoever
+// else is there. What many users cost is memory that is cold. Everybody has
+// pages of their own in SQLite's trees, and those of few users stay in the cache
+// of a connection (2 MB, SQLite's default) and in the processor's, while those of
+// many are copied from the system's page cache, at one to two microseconds
+// each. A poll reads one or two of them, a pull of five apps five to fourteen. A
+// larger cache_size saves copies of the pages that lead there, and no time that
+// could be measured.
+//
+// A DSN that ends with ?_pragma=mmap_size(N), N in bytes and at most 2 GB, has
+// SQLite read the first N of the file in place. That took a third or more of this
+// away beside 100,000 users. Open leaves it off, because a disk that fails to
+// read ends the process then, by a signal, where otherwise it fails one request.
+//
 // # Tables
 //
 // All tables begin with sync_ and are made, and brought up to date, when the

@@ -134,7 +134,8 @@ func (c sqliteConnector) explain(err error) error {
 func (c sqliteConnector) Driver() driver.Driver { return new(sqlite.Driver) }
 
 // limit sets what Open's databases may keep open. With SQLite a connection is a
-// file and a cache of two megabytes: keeping them is cheap, making them is not.
+// file, a cache of two megabytes and prepared statements: keeping them is cheap,
+// making them is not.
 // A database server has a limit for all its clients, a hundred or so by default.
 func limit(db *sql.DB, d Dialect) {
 	n := 24

@@ -23,8 +23,10 @@ import (
 // second, and ten users would wait for the next tick.
 //
 // What grows is memory that is cold. Ten users are in the processor's cache all
-// of the time; of a million, nothing is: each has their own leaf of every tree,
-// which SQLite copies from the system's page cache.
+// of the time, which no server's are; of a million, nothing is: each has their own
+// leaf of every tree, which SQLite copies from the system's page cache. A map in
+// memory grows in the same way. The less a request costs beside that, the more of
+// it one sees in the ratios: look at the times too.
 func BenchmarkUsers(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		usersOf(b, sizes(1_000_000), func(b *testing.B, n int) syncproto.Store {
