@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/brownout-go/brownout/syncproto/sqlstore"
@@ -62,5 +64,40 @@ func TestHungDatabase(t *testing.T) {
 	d.push("https://after.example")
 	if got := d.pull(); len(got) != 2 {
 		t.Errorf("afterwards there are %v, want what was pushed before and after", got)
+	}
+}
+
+// A database that may not grow refuses what is new, answers the rest, and takes
+// more as soon as something was deleted.
+func TestDatabaseThatMayNotGrow(t *testing.T) {
+	p := startProgram(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "appsync.db")+"?_pragma=max_page_count(100)", "-budget", "30s", "-retry-after", "7s")
+	d := p.login("ann@example.com")
+	pushes := 0
+	push := func() (status int, retryAfter, origin string) {
+		t.Helper()
+		pushes++
+		origin = fmt.Sprintf("https://%d.example/%s", pushes, strings.Repeat("x", 900))
+		status, header, _ := d.do("POST", d.path, d.auth, appsOf([]string{origin}))
+		return status, header.Get("Retry-After"), origin
+	}
+	acknowledged := map[string]bool{}
+	for {
+		status, after, origin := push()
+		if status == 503 && after == "7" {
+			break
+		}
+		if status != 200 {
+			t.Fatalf("push to a full database: %d, Retry-After %q", status, after)
+		}
+		acknowledged[origin] = true
+	}
+	if got := d.pull(); len(acknowledged) == 0 || !maps.Equal(got, acknowledged) {
+		t.Errorf("%d were acknowledged, and there are %d", len(acknowledged), len(got))
+	}
+	if status, _, body := d.do("POST", d.path+"?delete", d.auth, `{"client_id":"c","reason":"full"}`); status != 200 {
+		t.Errorf("delete: %d %s", status, body)
+	}
+	if status, _, _ := push(); status != 200 {
+		t.Errorf("push after there is room again: %d", status)
 	}
 }
