@@ -6,7 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/brownout-go/brownout/internal/testserver"
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/memcache"
+	"github.com/brownout-go/brownout/syncproto/storetest"
 )
 
 // liar stands between a client and a memcached, and changes the values that come
@@ -264,5 +268,67 @@ func TestOldState(t *testing.T) {
 		if time.Since(begin) > time.Minute {
 			t.Fatal("it is believed for ever")
 		}
+	}
+}
+
+// Two servers whose memcached lies about every third value serve what is so.
+func TestHistoriesOfALiar(t *testing.T) {
+	srv := testserver.Memcached(t)
+	storetest.ServiceHistories(t, 10, 1, func(t *testing.T) storetest.Service {
+		db := new(syncproto.Memory)
+		s := storetest.Service{Late: time.Second}
+		for i := range uint64(2) {
+			l := &liar{lie: randomLies(rand.New(rand.NewPCG(1, i)))}
+			mc := open(t, memcache.Config{
+				Servers: []string{srv.Addr}, Prefix: strings.ReplaceAll(t.Name(), " ", "_"),
+				StateTTL: time.Second, DialContext: l.DialContext,
+			})
+			h, err := storetest.Handler(syncproto.Config{
+				Store: cached(t, mc, db), Marks: mc.Marks(),
+				Sessions: &syncproto.SignedSessions{Keys: [][]byte{make([]byte, 32)}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := httptest.NewServer(h)
+			t.Cleanup(server.Close)
+			transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
+			}}
+			t.Cleanup(transport.CloseIdleConnections)
+			s.Servers = append(s.Servers, transport)
+		}
+		return s
+	})
+}
+
+// randomLies gives, instead of a value, none, an old one, that of another key, or
+// a damaged one.
+func randomLies(rng *rand.Rand) func(key string, value []byte) []byte {
+	known := map[string][][]byte{}
+	var all [][]byte
+	return func(key string, value []byte) []byte {
+		if value != nil {
+			known[key] = append(known[key], value)
+			all = append(all, value)
+		}
+		old := known[key]
+		if len(old) == 0 || rng.IntN(3) > 0 {
+			return value
+		}
+		value = bytes.Clone(old[rng.IntN(len(old))])
+		switch rng.IntN(6) {
+		case 0:
+			return nil
+		case 1:
+			return all[rng.IntN(len(all))]
+		case 2:
+			return value[:rng.IntN(len(value))]
+		case 3:
+			value[rng.IntN(len(value))] ^= 1 << rng.IntN(8)
+		case 4:
+			return append(value, make([]byte, 100_000)...)
+		}
+		return value
 	}
 }
