@@ -111,9 +111,12 @@ func (p *Program) Kill() {
 	<-p.ended
 }
 
+// Signal sends it a signal.
+func (p *Program) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
 // Stop asks the process to end (SIGTERM), and waits as Wait does.
 func (p *Program) Stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	return p.Wait()

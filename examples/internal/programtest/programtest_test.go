@@ -59,7 +59,7 @@ func TestStopLetsItFinish(t *testing.T) {
 func TestSecondSignal(t *testing.T) {
 	p := Start(t, "-deaf")
 	p.Line()
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := p.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	if line, _ := p.Line(); line != "not now" {
