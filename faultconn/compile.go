@@ -26,12 +26,16 @@ type rule struct {
 	id     uint64    // of the name; part of the seed of its draws
 	start  time.Time // from which it counts time
 	shares []Share
-	total  float64 // of the percentages
+	watch  []watcher // those of shares
+	total  float64   // of the percentages
 	peer   netip.Prefix
 	text   pattern
 	over   *atomic.Bool // it is no longer in force
 	*tally
 }
+
+// watcher is a fault that is told of every operation.
+type watcher interface{ Watch(op Op) }
 
 // tally is what a rule counts over all connections.
 type tally struct {
@@ -57,6 +61,9 @@ func compile(p Plan) *compiled {
 		cr.id = hash(cr.name)
 		cr.text = newPattern(r.When.Pattern)
 		for _, s := range cr.shares {
+			if w, ok := s.Fault.(watcher); ok {
+				cr.watch = append(cr.watch, w)
+			}
 			cr.total += s.Percent
 		}
 		if strings.Contains(r.Select.Peer, "/") {

@@ -25,6 +25,12 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 	}
 	now := time.Now()
 
+	for _, s := range v.rules {
+		for _, w := range s.watch {
+			w.Watch(v.op(s, &unit{}, k, data, now))
+		}
+	}
+
 	// First find how far no rule begins or ends, then ask about that stretch:
 	// a fault must not be shown bytes that are another decision's.
 	n := len(data)

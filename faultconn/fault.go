@@ -18,6 +18,12 @@ import (
 // op.Rand alone, nothing sleeps, blocks or keeps state. The connection performs
 // the effect. It is called from the goroutine of the operation, with locks of
 // the connection held, so it must not use the connection.
+//
+// A fault that has to know where in a conversation it is has a method
+// Watch(op Op) too. It is told of every operation on the connections that its
+// rule selects, before any fault is asked about it and whether or not the rule
+// strikes there; of the same data again, at the same offset, if not all of them
+// pass. Such a fault keeps state, under a lock of its own, and is a pointer.
 type Fault interface {
 	// Kind names the fault in plan files, events and metrics: "delay".
 	Kind() string

@@ -51,5 +51,9 @@
 //	    "error": "too-many-connections", "messages": {"chance": 0.1}}}
 //	]}
 //
+// Several of them may follow one connection, next to any other rules, and a log
+// of their hits can be replayed. A Chance or a Mix of the rule itself is for [On];
+// for [Reply], Messages has a chance of its own.
+//
 // [Custom] makes a conversation of a protocol of your own.
 package framing

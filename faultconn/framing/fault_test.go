@@ -511,33 +511,183 @@ func TestPerConnection(t *testing.T) {
 	})
 }
 
-// A rule that would hide bytes from a fault that follows them is refused, and
+// A rule that would draw for a request and for its reply apart is refused, and
 // says what to do instead.
-func TestRulesRefused(t *testing.T) {
+func TestReplyRules(t *testing.T) {
+	reply := &framing.Reply{Protocol: "redis"}
 	for _, c := range []struct {
 		rule faultconn.Rule
 		says string
 	}{
-		{faultconn.Rule{Chance: 0.5}, "messages.chance"},
-		{faultconn.Rule{Scope: faultconn.PerOperation}, "scope operation"},
-		{faultconn.Rule{Scope: faultconn.PerByte, Chance: 0.1}, "scope byte"},
-		{faultconn.Rule{When: faultconn.When{First: 1}}, "messages.number, skip, first, every"},
-		{faultconn.Rule{When: faultconn.When{Pattern: "x"}}, "of when only"},
-		{faultconn.Rule{When: faultconn.When{Period: time.Second}}, "of when only"},
-		{faultconn.Rule{Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}}, "select.ops"},
+		{faultconn.Rule{Fault: reply, Chance: 0.5}, "messages.chance"},
+		{faultconn.Rule{Mix: []faultconn.Share{{Percent: 1, Fault: reply}}}, "mix need scope connection"},
+		{faultconn.Rule{Fault: reply, Scope: faultconn.PerOperation}, "scope operation"},
+		{faultconn.Rule{Fault: reply, Scope: faultconn.PerByte, Chance: 0.1}, "scope byte"},
+		{faultconn.Rule{Fault: reply, When: faultconn.When{First: 1}}, "messages.number, skip, first, every"},
+		{faultconn.Rule{Fault: reply, When: faultconn.When{Pattern: "x"}}, "of when only"},
+		{faultconn.Rule{Fault: reply, When: faultconn.When{Period: time.Second}}, "of when only"},
+		{faultconn.Rule{Fault: reply, Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}}, "select.ops"},
 	} {
-		for _, f := range []faultconn.Fault{
-			&framing.Reply{Protocol: "redis"}, &framing.On{Protocol: "redis", Fault: fault.Reset{}},
-		} {
-			c.rule.Fault = f
-			if err := (faultconn.Plan{Rules: []faultconn.Rule{c.rule}}).Validate(); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%+v: %v, want %q", c.rule, err, c.says)
-			}
+		if err := (faultconn.Plan{Rules: []faultconn.Rule{c.rule}}).Validate(); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %v, want %q", c.rule, err, c.says)
 		}
 	}
-	mixed := faultconn.Rule{Mix: []faultconn.Share{{Percent: 1, Fault: &framing.Reply{Protocol: "redis"}}}}
-	if err := (faultconn.Plan{Rules: []faultconn.Rule{mixed}}).Validate(); err == nil || !strings.Contains(err.Error(), "mix need scope connection") {
-		t.Errorf("in a mix: %v", err)
+}
+
+// Several faults follow one connection, whichever of them strikes.
+func TestTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := faultconn.Plan{Rules: []faultconn.Rule{
+			{Name: "slow", Fault: &framing.On{
+				Protocol: "memcached", Messages: framing.Messages{Requests: true, Number: 5}, Fault: fault.Delay{For: time.Second},
+			}},
+			{Name: "gets", Fault: &framing.Reply{Protocol: "memcached", Messages: framing.Messages{Commands: []string{"get"}, Every: 2}}},
+			{Name: "all", Fault: &framing.Reply{Protocol: "memcached", Error: "too-large", Messages: framing.Messages{Every: 3}}},
+		}}
+		start := time.Now()
+		got, seen := speak(t, plan, "", map[string]string{
+			"get a": "END\r\n", "touch b 1": "TOUCHED\r\n", "version": "VERSION 1.6\r\n",
+		}, "get a\r\nget a\r\ntouch b 1\r\nget a\r\nget a\r\ntouch b 1\r\n")
+		want := "END\r\n" + // 1
+			"SERVER_ERROR out of memory storing object\r\n" + // the second get
+			"SERVER_ERROR object too large for cache\r\n" + // the third of all
+			"END\r\n" +
+			"SERVER_ERROR out of memory storing object\r\n" + // the fourth get
+			"SERVER_ERROR object too large for cache\r\n"
+		if got != want {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+		if fmt.Sprint(seen) != "[get a version version get a version version]" {
+			t.Errorf("the server saw %q", seen)
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("took %v: the fifth request was to wait a second", took)
+		}
+	})
+}
+
+// On is an ordinary fault to its rule: with a chance, in a mix, counted, and
+// after a time.
+func TestOnUnderConditions(t *testing.T) {
+	slow := &framing.On{Protocol: "http", At: "body", Fault: fault.Delay{For: time.Second}}
+	for _, c := range []struct {
+		why  string
+		rule faultconn.Rule
+		want string // of ten requests, one a second: which are late
+	}{
+		{"always", faultconn.Rule{}, "1111111111"},
+		{"first", faultconn.Rule{When: faultconn.When{Skip: 2, First: 3}}, "0011100000"},
+		{"every", faultconn.Rule{When: faultconn.When{Every: 4}}, "0001000100"},
+		{"hits", faultconn.Rule{Limits: faultconn.Limits{Hits: 2}}, "1100000000"},
+		{"after", faultconn.Rule{When: faultconn.When{After: 3 * time.Second, Before: 5 * time.Second}}, "0001000000"},
+		{"bytes", faultconn.Rule{When: faultconn.When{From: 1, Until: 5100}}, "1000000000"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c.rule.Fault = slow
+			s := serve(t, c.rule)
+			got := ""
+			for range 10 {
+				start := time.Now()
+				if _, n, err := s.do("GET", "/", ""); n != 5000 || err != nil {
+					t.Fatal(c.why, n, err)
+				}
+				got += fmt.Sprint(int(time.Since(start).Seconds()))
+				time.Sleep(time.Second)
+			}
+			if got != c.want {
+				t.Errorf("%s: late are %s, want %s", c.why, got, c.want)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, faultconn.Rule{Mix: []faultconn.Share{{Percent: 30, Fault: slow}, {Percent: 30, Fault: fault.Delay{For: time.Minute}}}})
+		late := map[time.Duration]int{}
+		for range 60 {
+			start := time.Now()
+			if _, n, err := s.do("GET", "/", ""); n != 5000 || err != nil {
+				t.Fatal(n, err)
+			}
+			late[time.Since(start)]++
+		}
+		if late[0] < 10 || late[time.Second] < 5 || late[time.Minute] < 5 || len(late) != 3 {
+			t.Errorf("in a mix: %v", late)
+		}
+	})
+}
+
+// A log repeats the hits of a run; without a line, that one is missing.
+func TestReplay(t *testing.T) {
+	rules := []faultconn.Rule{
+		{Name: "full", Fault: &framing.Reply{Protocol: "memcached", Messages: framing.Messages{Chance: 0.4}}},
+		{Name: "slow", Fault: &framing.On{Protocol: "memcached", Messages: framing.Messages{Chance: 0.3}, Fault: fault.Delay{For: time.Second}}},
+	}
+	run := func(t *testing.T, set func(inj *faultconn.Injector) error) (replies []string, events []faultconn.Event) {
+		synctest.Test(t, func(t *testing.T) {
+			inj := faultconn.Injector{OnEvent: func(e faultconn.Event) { events = append(events, e) }}
+			if err := set(&inj); err != nil {
+				t.Fatal(err)
+			}
+			a, b := memnet.Pipe()
+			c := inj.Conn("server", a)
+			defer c.Close()
+			go func() {
+				defer b.Close()
+				in := bufio.NewReader(b)
+				for {
+					line, err := in.ReadString('\n')
+					if err != nil {
+						return
+					}
+					if line == "version\r\n" {
+						io.WriteString(b, "VERSION\r\n")
+					} else { // as long, so that the log's places stay where they are
+						io.WriteString(b, "TOUCHED\r\n")
+					}
+				}
+			}()
+			in := bufio.NewReader(c)
+			for range 20 {
+				start := time.Now()
+				io.WriteString(c, "touch a 1\r\n")
+				line, err := in.ReadString('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				replies = append(replies, fmt.Sprint(strings.Fields(line)[0], " ", time.Since(start)))
+			}
+		})
+		return replies, events
+	}
+	plan := faultconn.Plan{Seed: 3, Rules: rules}
+	was, log := run(t, func(inj *faultconn.Injector) error { return inj.SetPlan(plan) })
+	if seen := strings.Join(was, ","); !strings.Contains(seen, "SERVER_ERROR") || !strings.Contains(seen, "TOUCHED 1s") || !strings.Contains(seen, "TOUCHED 0s") {
+		t.Fatalf("too little has happened: %v", was)
+	}
+	again := func() faultconn.Plan {
+		for i, r := range rules { // what faults have seen is not part of a plan
+			switch f := r.Fault.(type) {
+			case *framing.Reply:
+				rules[i].Fault = &framing.Reply{Protocol: f.Protocol, Messages: f.Messages}
+			case *framing.On:
+				rules[i].Fault = &framing.On{Protocol: f.Protocol, Messages: f.Messages, Fault: f.Fault}
+			}
+		}
+		return plan
+	}
+	if is, _ := run(t, func(inj *faultconn.Injector) error { return inj.Replay(again(), log) }); !reflect.DeepEqual(is, was) {
+		t.Errorf("replayed\n%v\nwant\n%v", is, was)
+	}
+	var slow []faultconn.Event
+	for _, e := range log {
+		if e.Rule == "slow" {
+			slow = append(slow, e)
+		}
+	}
+	is, _ := run(t, func(inj *faultconn.Injector) error { return inj.Replay(again(), slow) })
+	for i := range is {
+		if want := strings.Replace(was[i], "SERVER_ERROR", "TOUCHED", 1); is[i] != want {
+			t.Errorf("without the refusals, reply %d is %s, want %s", i+1, is[i], want)
+		}
 	}
 }
 

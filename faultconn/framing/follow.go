@@ -35,7 +35,6 @@ const (
 
 type following struct {
 	stream *Stream
-	began  bool
 	seed   uint64
 	offset int64 // of the last operation: what is before it has passed
 	seen   int64 // what has been looked at
@@ -84,12 +83,8 @@ func (f *followers) follow(op faultconn.Op, open func() *Conversation, early boo
 		f.add(key, w)
 	}
 	s := &w.sides[side]
-	if !s.began {
-		// Not at 0 where the rule has waited for its moment.
-		s.began, s.seen = true, op.Offset
-		if op.Rand != nil {
-			s.seed = op.Rand.Uint64()
-		}
+	if s.seen == 0 && op.Rand != nil {
+		s.seed = op.Rand.Uint64()
 	}
 	s.offset = op.Offset
 	for len(s.spans) > 0 && s.spans[0].end >= 0 && s.spans[0].end <= op.Offset {

@@ -18,14 +18,10 @@ import (
 //		Fault:    fault.Reset{},
 //	}}
 //
-// It has to see every byte of a connection from the beginning, or from a moment
-// between two messages. So Messages says which are struck and how often, and
-// its rule may say only which connections, and from when until when: Select
-// without Ops, After, Before and Age of When, and a Chance or a Mix that is drawn
-// PerConnection. Anything else is an error of the plan. A connection of which it
-// has missed a byte, because a rule before it has struck there, is left alone
-// from there on; [faultconn.Injector.Replay], which asks faults about places
-// that a log names and about nothing else, can't repeat its hits.
+// It follows a connection from the beginning, or from a moment between two
+// messages: when the plan is set, or changed by Injector.Update. Messages says
+// which are struck. Its rule can have conditions besides, which are those of
+// other faults: a Chance is that of an exchange.
 //
 // Where Messages names commands, and a command comes in pieces, what has passed
 // before it is known is not struck. An exchange has one Event, of its first hit. A value belongs in one
@@ -82,28 +78,19 @@ func (o *On) Validate() error {
 	return o.Messages.validate()
 }
 
-// ValidateRule reports a rule that would hide bytes from the fault.
-func (*On) ValidateRule(r faultconn.Rule) error { return validRule(r) }
+// Watch follows the conversation.
+func (o *On) Watch(op faultconn.Op) {
+	o.followers.mu.Lock()
+	defer o.followers.mu.Unlock()
+	o.follow(op)
+}
 
 // Inject asks the fault about the bytes of a chosen message, and lets others
 // pass.
 func (o *On) Inject(op faultconn.Op) faultconn.Effect {
 	o.followers.mu.Lock()
 	defer o.followers.mu.Unlock()
-	wanted := replies
-	if o.Messages.Requests {
-		wanted = requests
-	}
-	begin := o.Custom
-	if begin == nil {
-		begin = func() *Conversation { return open(o.Protocol) }
-	}
-	w, side := o.followers.follow(op, begin, len(o.Messages.Commands) == 0, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
-		if side == wanted && o.Messages.fits(m.number, m.command) {
-			m.struck = o.Messages.strikes(o.followers.fit, r)
-			o.followers.fit++
-		}
-	})
+	w, side, wanted := o.follow(op)
 	if w == nil || side != wanted {
 		return faultconn.Effect{}
 	}
@@ -127,6 +114,26 @@ func (o *On) Inject(op faultconn.Op) faultconn.Effect {
 		}
 	}
 	return faultconn.Effect{}
+}
+
+// follow brings what is known of the connection up to date. wanted is the side
+// whose messages may be struck. The lock is held.
+func (o *On) follow(op faultconn.Op) (w *follower, side, wanted int) {
+	wanted = replies
+	if o.Messages.Requests {
+		wanted = requests
+	}
+	begin := o.Custom
+	if begin == nil {
+		begin = func() *Conversation { return open(o.Protocol) }
+	}
+	w, side = o.followers.follow(op, begin, len(o.Messages.Commands) == 0, func(_ *follower, side int, m *reach, r *rand.Rand, _ []byte) {
+		if side == wanted && o.Messages.fits(m.number, m.command) {
+			m.struck = o.Messages.strikes(o.followers.fit, r)
+			o.followers.fit++
+		}
+	})
+	return w, side, wanted
 }
 
 // place is the offset at which the fault begins; -1 if it is not known.
@@ -157,22 +164,6 @@ func (o *On) ask(op faultconn.Op, m *reach) faultconn.Effect {
 		e.Bytes = n
 	}
 	return e
-}
-
-func validRule(r faultconn.Rule) error {
-	rest := r.When
-	rest.After, rest.Before, rest.Age, rest.PerConn = 0, 0, 0, false
-	switch {
-	case len(r.Select.Ops) > 0:
-		return fmt.Errorf("follows both directions of a connection: select.ops must be empty")
-	case rest != faultconn.When{}:
-		return fmt.Errorf("follows all messages of a connection: of when only after, before and age may be set; use messages.number, skip, first, every")
-	case r.Scope == faultconn.PerByte, r.Scope == faultconn.PerOperation:
-		return fmt.Errorf("follows all messages of a connection: scope %s: must be exchange or connection", r.Scope)
-	case r.Scope != faultconn.PerConnection && (len(r.Mix) > 0 || r.Chance != 0 && r.Chance != 1):
-		return fmt.Errorf("follows all messages of a connection: chance and mix need scope connection; for a chance of each message use messages.chance")
-	}
-	return nil
 }
 
 func nothing(e faultconn.Effect) bool {

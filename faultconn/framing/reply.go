@@ -27,8 +27,10 @@ import (
 // that ends a connection the client reads the end of the stream.
 //
 // What can't be refused passes: requests without a reply, those inside a SMTP
-// mail or login, whatever goes over TLS. The remarks about rules and values at
-// [On] hold here too.
+// mail or login, whatever goes over TLS. The remarks at [On] hold here too,
+// except that a rule's Chance and Mix have to be drawn PerConnection, and of its
+// When only After, Before and Age may be set: a request and its reply must not be
+// drawn for apart. Anything else is an error of the plan.
 type Reply struct {
 	// Protocol is "http", "memcached", "redis", "mysql", "postgres", "smtp" or
 	// "ldap".
@@ -71,8 +73,32 @@ func (y *Reply) Validate() error {
 	return y.Messages.validate()
 }
 
-// ValidateRule reports a rule that would hide bytes from the fault.
-func (*Reply) ValidateRule(r faultconn.Rule) error { return validRule(r) }
+// ValidateRule reports a rule under which the request would be refused and its
+// reply not, or the other way round.
+func (*Reply) ValidateRule(r faultconn.Rule) error {
+	rest := r.When
+	rest.After, rest.Before, rest.Age, rest.PerConn = 0, 0, 0, false
+	switch {
+	case len(r.Select.Ops) > 0:
+		return fmt.Errorf("strikes requests and their replies: select.ops must be empty")
+	case rest != faultconn.When{}:
+		return fmt.Errorf("strikes requests and their replies: of when only after, before and age may be set; use messages.number, skip, first, every")
+	case r.Scope == faultconn.PerByte, r.Scope == faultconn.PerOperation:
+		return fmt.Errorf("strikes requests and their replies: scope %s: must be exchange or connection", r.Scope)
+	case r.Scope != faultconn.PerConnection && (len(r.Mix) > 0 || r.Chance != 0 && r.Chance != 1):
+		return fmt.Errorf("strikes requests and their replies: chance and mix need scope connection; for a chance of each message use messages.chance")
+	}
+	return nil
+}
+
+// Watch follows the conversation, and decides about requests.
+func (y *Reply) Watch(op faultconn.Op) {
+	y.followers.mu.Lock()
+	defer y.followers.mu.Unlock()
+	if f, err := findRefusal(y.Protocol, y.Error); err == nil {
+		y.follow(op, f)
+	}
+}
 
 // refusing is what a Reply knows of one connection.
 type refusing struct {
@@ -98,12 +124,7 @@ func (y *Reply) Inject(op faultconn.Op) faultconn.Effect {
 	if err != nil {
 		return faultconn.Effect{}
 	}
-	w, side := y.followers.follow(op, func() *Conversation { return open(y.Protocol) }, false, func(w *follower, side int, m *reach, r *rand.Rand, data []byte) {
-		if w.extra == nil {
-			w.extra = &refusing{}
-		}
-		y.choose(f, w.extra.(*refusing), side, m, r, data)
-	})
+	w, side := y.follow(op, f)
 	if w == nil {
 		return faultconn.Effect{}
 	}
@@ -134,6 +155,16 @@ func (y *Reply) Inject(op faultconn.Op) faultconn.Effect {
 		return e
 	}
 	return faultconn.Effect{}
+}
+
+// follow brings what is known of the connection up to date. The lock is held.
+func (y *Reply) follow(op faultconn.Op, f refusal) (w *follower, side int) {
+	return y.followers.follow(op, func() *Conversation { return open(y.Protocol) }, false, func(w *follower, side int, m *reach, r *rand.Rand, data []byte) {
+		if w.extra == nil {
+			w.extra = &refusing{}
+		}
+		y.choose(f, w.extra.(*refusing), side, m, r, data)
+	})
 }
 
 // choose decides about a new message. What is to take its place goes to m.text.
