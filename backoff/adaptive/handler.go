@@ -10,6 +10,11 @@ import (
 // what the Policy refuses does not count as what the service cannot do. If
 // nothing needs measuring, it returns next itself.
 //
+// With shedding, all that the Policy lets through must come here: a request that
+// Current was called for and that never comes counts as refused, and many of
+// them look like a service that fails. Let the Policy wrap only what this wraps,
+// or this all that the Policy wraps.
+//
 // Only shedding, which needs to know how requests end, wraps the
 // ResponseWriter: the wrapper has Flush, or Flush and Hijack, or these and
 // ReadFrom, as far as what it wraps has them, and Unwrap. A panic counts as a
