@@ -153,6 +153,52 @@ func TestRemovedWhileDialing(t *testing.T) {
 	}
 }
 
+// TestRemovedDuringScenario takes proxies away that a scenario is about. It goes
+// on with the others, says what is missing, and finds one that comes back.
+func TestRemovedDuringScenario(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{}
+		defer s.Close()
+		call := func(method, path, body string) string {
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+			if w.Code >= 300 {
+				t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
+			}
+			return w.Body.String()
+		}
+		add := func(name string) {
+			if err := s.Add(Proxy{Name: name, Upstream: "x:1", Disabled: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rules := func(name string) int { return strings.Count(call("GET", "/v1/proxies/"+name+"/rules", ""), `"hits"`) }
+		add("a")
+		add("b")
+		add("c")
+		const hang = `{"rules":[{"fault":{"kind":"hang"}}]}`
+		call("PUT", "/v1/scenario", `{"steps":[{"at":"30s","plans":{"a":`+hang+`,"b":`+hang+`,"c":`+hang+`}}],"repeat":"60s"}`)
+		call("DELETE", "/v1/proxies/a", "")
+		call("DELETE", "/v1/proxies/b", "")
+		time.Sleep(31 * time.Second)
+		if n := rules("c"); n != 1 {
+			t.Errorf("the proxy that is there has %d rules", n)
+		}
+		want := `"error":"step 1: a: proxy not found\nstep 1: b: proxy not found"`
+		if got := call("GET", "/v1/scenario", ""); !strings.Contains(got, want) || !strings.Contains(got, `"running":true`) {
+			t.Error(got)
+		}
+		add("a")
+		time.Sleep(60 * time.Second)
+		if n := rules("a"); n != 1 {
+			t.Errorf("the proxy that has come back has %d rules", n)
+		}
+		if got := call("GET", "/v1/scenario", ""); !strings.Contains(got, `"error":"step 2: b: proxy not found"`) {
+			t.Error(got)
+		}
+	})
+}
+
 // TestUnixSockets has the API and a proxy on Unix sockets, where there is no
 // host that a page could rebind.
 func TestUnixSockets(t *testing.T) {

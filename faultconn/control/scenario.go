@@ -3,8 +3,11 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -139,14 +142,18 @@ func (s *Server) take(ctx context.Context, sc *running, st step) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	for name, p := range st.plans {
+	var failed []error
+	for _, name := range slices.Sorted(maps.Keys(st.plans)) {
 		e, err := s.lookup(name)
 		if err == nil {
-			err = s.alter(e, func(next *state) { next.plan = p })
+			err = s.alter(e, func(next *state) { next.plan = st.plans[name] })
 		}
 		if err != nil {
-			sc.failed = fmt.Errorf("step %d: %s: %w", sc.done+1, name, err)
+			failed = append(failed, fmt.Errorf("step %d: %s: %w", sc.done+1, name, err))
 		}
+	}
+	if len(failed) > 0 {
+		sc.failed = errors.Join(failed...)
 	}
 	sc.done++
 	return true
