@@ -49,9 +49,9 @@
 // pages of their own in SQLite's trees, and those of few users stay in the cache
 // of a connection (2 MB, SQLite's default) and in the processor's, while those of
 // many are copied from the system's page cache, at one to two microseconds
-// each. A poll reads one or two of them, a pull of five apps five to fourteen. A
-// larger cache_size saves copies of the pages that lead there, and no time that
-// could be measured.
+// each. Beside a million users a poll reads one or two of them, and a pull of five
+// apps that were written at different times up to fourteen. A larger cache_size
+// saves copies of the pages that lead there, and no time that could be measured.
 //
 // A DSN that ends with ?_pragma=mmap_size(N), N in bytes and at most 2 GB, has
 // SQLite read the first N of the file in place. That took a third or more of this
