@@ -4,102 +4,134 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
-// arrival is what one Read of the wrapped connection returned. The zero arrival
-// is none.
+// arrival is what one Read of the wrapped connection returned.
 type arrival struct {
 	data   []byte
-	err    error // after data; not a deadline
+	err    error // after data
 	at     time.Time
 	idle   time.Duration // how long nothing came before it
-	behind bool          // it could have been there before: nobody had room to look
+	behind bool          // it could have come before: there was no room to look
 }
 
 func (a *arrival) empty() bool { return len(a.data) == 0 && a.err == nil }
 
-// ahead reads what comes while data are late, so that each byte is late by the
-// same time and not by that of the bytes before it. A goroutine of the
-// connection does it, as no deadline of the wrapped connection has to work then.
-// It ends soon after nothing is late any more, and Close waits for it.
+// ahead is what has been read ahead while data are late, so that each byte is
+// late by the same time and not by that of the bytes before it. A goroutine of
+// the connection reads it, as no deadline of the wrapped connection has to work
+// then. It ends soon after nothing is late any more, and Close waits for it.
 type ahead struct {
-	arrivals chan arrival // closed when the goroutine ends
-	enough   atomic.Bool  // it need not go on
+	more chan struct{} // holds a value if something has come
+	room chan struct{} // holds a value if something has been taken
+	done chan struct{} // closed when the goroutine ends
+
+	mu     sync.Mutex
+	queue  []arrival
+	bytes  int
+	enough bool // it need not go on
+	ended  bool
 }
 
-// What is read ahead is bounded: so many Reads of so many bytes wait in the
-// channel, and so many bytes in inbound.queue.
 const (
-	aheadReads = 32
-	aheadChunk = 4 << 10
-	aheadBytes = aheadReads * aheadChunk
+	aheadBytes = 256 << 10 // how much is read ahead at the most
+	aheadChunk = 4 << 10   // in how large pieces
 )
 
-// readAhead begins to read ahead, unless that goes on or the connection is
-// closed. The caller has the turn.
-func (c *conn) readAhead() {
+// readAhead reads ahead, as long as there is anything to come, and returns a
+// channel that is closed when that ends. The caller has the turn.
+func (c *conn) readAhead() (done <-chan struct{}) {
 	h := c.inbound()
+	if h.ahead != nil && h.ahead.need(true) {
+		return h.ahead.done
+	}
 	if h.ahead != nil {
-		h.ahead.enough.Store(false)
-		return
+		c.collect()
 	}
 	c.adopts.Lock() // Close takes it once it has set closed
 	defer c.adopts.Unlock()
 	if c.state.Load()&closed != 0 || slices.ContainsFunc(h.queue, func(a arrival) bool { return a.err != nil }) {
-		return
+		return nil
 	}
-	a := &ahead{arrivals: make(chan arrival, aheadReads)}
+	a := &ahead{more: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{})}
 	h.ahead = a
-	c.reader.Go(func() {
-		defer close(a.arrivals)
-		buf := make([]byte, aheadChunk)
-		behind := false
-		for !a.enough.Load() {
-			begun := time.Now()
-			n, err := c.inner.Read(buf)
-			next := arrival{slices.Clone(buf[:n]), err, time.Now(), time.Since(begun), behind}
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				next.err = nil // the user's, whose Read finds out by itself
-			}
-			behind = len(a.arrivals) == cap(a.arrivals)
-			if !next.empty() {
-				select {
-				case a.arrivals <- next:
-				case <-c.end:
-					return
-				}
-			}
-			if err != nil {
-				return
+	c.reader.Go(func() { a.run(c) })
+	return a.done
+}
+
+func (a *ahead) run(c *conn) {
+	defer close(a.done)
+	buf := make([]byte, aheadChunk)
+	behind := false
+	for more := true; more; {
+		begun, moves := time.Now(), c.readGate.count()
+		n, err := c.inner.Read(buf)
+		next := arrival{slices.Clone(buf[:n]), err, time.Now(), time.Since(begun), behind}
+		if errors.Is(err, os.ErrDeadlineExceeded) && (c.readGate.expired() || c.readGate.count() != moves) {
+			next.err = nil // the user's, whose Read finds out by itself
+		}
+		var full bool
+		if full, more = a.put(next, err != nil); full && more {
+			select {
+			case <-a.room:
+			case <-c.end:
 			}
 		}
-	})
+		behind = full
+	}
 }
 
-// more returns where arrivals come from, as long as there is room for them.
-func (h *inbound) more() <-chan arrival {
-	if h == nil || h.ahead == nil {
-		return nil
+// put keeps an arrival, maybe the last, and reports whether there is no room for
+// another, and whether there is to be one.
+func (a *ahead) put(next arrival, last bool) (full, more bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !next.empty() {
+		a.queue = append(a.queue, next)
+		a.bytes += len(next.data)
 	}
-	bytes := 0
-	for _, a := range h.queue {
-		bytes += len(a.data)
-	}
-	if bytes >= aheadBytes {
-		return nil
-	}
-	return h.ahead.arrivals
+	a.ended = last || a.enough
+	signal(a.more)
+	return a.bytes >= aheadBytes, !a.ended
 }
 
-// push takes an arrival; none is the end of reading ahead.
-func (h *inbound) push(a arrival) {
-	if a.empty() {
+// take returns what has come, and whether there may be more.
+func (a *ahead) take() (queue []arrival, more bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	queue, a.queue, a.bytes = a.queue, nil, 0
+	signal(a.room)
+	return queue, !a.ended
+}
+
+// need says whether it has to go on, and reports whether it does.
+func (a *ahead) need(more bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.enough = !more
+	return !a.ended
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// collect takes what has been read ahead, once something has.
+func (c *conn) collect() {
+	h := c.inbound()
+	queue, more := h.ahead.take()
+	h.queue = append(h.queue, queue...)
+	if !more {
 		h.ahead = nil
-		return
+	} else if len(queue) == 0 {
+		nothing := hold{effect: Effect{Hang: true}}
+		c.readGate.wait(c.inj, &nothing, c.end, h.ahead.more) // the caller finds out why it ended
 	}
-	h.queue = append(h.queue, a)
 }
 
 // unflood takes the latency off what is behind more than can be read ahead: it
@@ -119,6 +151,6 @@ func (h *inbound) unflood(d *verdict, a *arrival) {
 		}
 	}
 	if d.effect.Latency == 0 && h.ahead != nil {
-		h.ahead.enough.Store(true)
+		h.ahead.need(false)
 	}
 }

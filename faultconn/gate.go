@@ -10,6 +10,7 @@ import (
 type gate struct {
 	mu       sync.Mutex
 	deadline time.Time
+	moves    int
 	moved    chan struct{} // closed when the deadline moves; nil while nobody waits
 }
 
@@ -17,6 +18,7 @@ func (g *gate) set(t time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.deadline = t
+	g.moves++
 	if g.moved != nil {
 		close(g.moved)
 		g.moved = nil
@@ -28,6 +30,13 @@ func (g *gate) expired() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return !g.deadline.IsZero() && !time.Now().Before(g.deadline)
+}
+
+// count is how often the deadline has been set.
+func (g *gate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.moves
 }
 
 func (g *gate) watch() (deadline time.Time, moved <-chan struct{}) {
@@ -46,11 +55,11 @@ const (
 	due     outcome = iota // there is nothing more to wait for
 	expired                // the deadline came first
 	ended                  // the connection was closed or broken
-	arrived                // something has been read ahead
+	arrived                // there is something in more
 )
 
-// wait waits for as long as h says, or until something comes to in.
-func (g *gate) wait(inj *Injector, h *hold, end <-chan struct{}, in *inbound) outcome {
+// wait waits for as long as h says, or until there is something in more.
+func (g *gate) wait(inj *Injector, h *hold, end, more <-chan struct{}) outcome {
 	var timer *time.Timer
 	for {
 		changed, unwatch := inj.changed()
@@ -84,9 +93,8 @@ func (g *gate) wait(inj *Injector, h *hold, end <-chan struct{}, in *inbound) ou
 		case <-end:
 			unwatch()
 			return ended
-		case a := <-in.more():
+		case <-more:
 			unwatch()
-			in.push(a)
 			return arrived
 		}
 		unwatch()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/memnet"
 )
 
 const ms = time.Millisecond
@@ -272,6 +273,50 @@ func TestReadingAheadIsInterrupted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A deadline that comes and goes between Reads, as net/http sets it to get hold
+// of a connection, is nobody's error afterwards.
+func TestDeadlineBetweenLateReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, one(fault.Delay{For: 10 * ms}))
+		client, server := pipe(t, &inj)
+		for i := range 100 {
+			server.Write([]byte{byte(i)})
+			b := make([]byte, 1)
+			if _, err := client.Read(b); err != nil || b[0] != byte(i) {
+				t.Fatal(b, err)
+			}
+			client.SetReadDeadline(time.Unix(1, 0))
+			if i%2 == 0 {
+				synctest.Wait()
+			}
+			client.SetReadDeadline(time.Time{})
+		}
+	})
+}
+
+// A deadline that the wrapped connection has from elsewhere is its own: it comes
+// behind what had arrived before, and nobody asks for more meanwhile.
+func TestForeignDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, one(fault.Delay{For: 100 * ms}))
+		a, server := memnet.Pipe()
+		defer server.Close()
+		a.SetReadDeadline(time.Now().Add(50 * ms))
+		client := inj.Conn("db", a)
+		defer client.Close()
+		server.Write([]byte("x"))
+		start := time.Now()
+		if n, err := client.Read(make([]byte, 9)); n != 1 || err != nil || time.Since(start) != 100*ms {
+			t.Errorf("%d bytes, %v after %v, want one after 100ms", n, err, time.Since(start))
+		}
+		if _, err := client.Read(make([]byte, 9)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("then %v, want the deadline", err)
+		}
+	})
 }
 
 // deaf is a connection that takes no notice of deadlines, as those written for

@@ -2,7 +2,6 @@ package faultconn
 
 import (
 	"io"
-	"slices"
 	"time"
 )
 
@@ -89,8 +88,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 		case len(h.queue) > 0:
 			c.judge()
 		case h.ahead != nil:
-			nothing := hold{effect: Effect{Hang: true}}
-			c.readGate.wait(c.inj, &nothing, c.end, h) // the loop finds out why it ended
+			c.collect()
 		default:
 			if n, err, done := c.take(b); done {
 				return n, err
@@ -198,7 +196,12 @@ func (c *conn) apply(v *view, kind OpKind, d verdict) {
 // trim takes the front arrival off if nothing is left of it.
 func (h *inbound) trim() {
 	if h.queue[0].empty() {
-		h.queue = slices.Delete(h.queue, 0, 1)
+		h.queue[0] = arrival{}
+		if len(h.queue) > 1 {
+			h.queue = h.queue[1:]
+		} else {
+			h.queue = h.queue[:0]
+		}
 	}
 }
 
@@ -213,13 +216,11 @@ func (c *conn) release() error {
 	h := c.inbound()
 	held := &h.hold
 	for waiting := held.waits(); waiting; {
-		meanwhile := h
+		var stopped <-chan struct{}
 		if held.late() {
-			c.readAhead()
-		} else {
-			meanwhile = nil
+			stopped = c.readAhead()
 		}
-		switch c.readGate.wait(c.inj, held, c.end, meanwhile) {
+		switch c.readGate.wait(c.inj, held, c.end, stopped) {
 		case expired:
 			return c.timedOut("read")
 		case ended:
