@@ -12,6 +12,7 @@ import (
 
 	"github.com/brownout-go/brownout/backoff"
 	"github.com/brownout-go/brownout/internal/leak"
+	"github.com/brownout-go/brownout/timeout"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -181,6 +182,23 @@ func TestWhatFailsIsShedAndFoundAgain(t *testing.T) {
 		code = 503
 		if n := drive(t, controller(t, Config{MaxShed: 0.9, ShedFloor: 20}), h, 10, 40*time.Second); n != 0 {
 			t.Errorf("%d requests were refused below the floor", n)
+		}
+	})
+}
+
+// A Limiter inside answers for handlers that are too slow, and that is a failure,
+// whatever they say later.
+func TestWhatIsAnsweredTooLateIsShed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit, err := timeout.New(timeout.Config{Total: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := controller(t, Config{MaxShed: 0.9})
+		d, code := 2*time.Second, 200
+		drive(t, c, limit.Handler(worker(&d, &code)), 100, 40*time.Second)
+		if s := c.Status(); s.Shed != 0.9 {
+			t.Errorf("after 40 s of timeouts: %+v", s)
 		}
 	})
 }

@@ -13,7 +13,9 @@ import (
 // With shedding, all that the Policy lets through must come here: a request that
 // Current was called for and that never comes counts as refused, and many of
 // them look like a service that fails. Let the Policy wrap only what this wraps,
-// or this all that the Policy wraps.
+// or this all that the Policy wraps. And what answers 503 in the handler's
+// place, as package timeout's Limiter does, belongs inside: from outside, a
+// handler that answers too late looks like one that succeeds.
 //
 // Only shedding, which needs to know how requests end, wraps the
 // ResponseWriter: the wrapper has Flush, or Flush and Hijack, or these and
