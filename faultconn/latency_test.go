@@ -113,6 +113,39 @@ func TestPushToSlowReaders(t *testing.T) {
 	}
 }
 
+// A reader that has been busy for a while finds what has come meanwhile at once,
+// and what comes then as late as before.
+func TestPushToBusyReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, one(fault.Delay{For: 100 * ms}))
+		client, server := pipe(t, &inj)
+		start := time.Now()
+		go func() {
+			for i := range 500 {
+				time.Sleep(time.Until(start.Add(time.Duration(i) * 10 * ms)))
+				server.Write([]byte{byte(i)})
+			}
+		}()
+		b := make([]byte, 1)
+		for i := range 500 {
+			if i == 50 {
+				time.Sleep(3 * time.Second)
+			}
+			if _, err := client.Read(b); err != nil || b[0] != byte(i) {
+				t.Fatal(i, b, err)
+			}
+			want := max(100*ms, 3590*ms-time.Duration(i)*10*ms)
+			if i < 50 {
+				want = 100 * ms
+			}
+			if late := time.Since(start) - time.Duration(i)*10*ms; late != want {
+				t.Errorf("message %d is late by %v, want %v", i, late, want)
+			}
+		}
+	})
+}
+
 // More than can be read ahead flows at full speed once it has begun; after a
 // pause, and in the next exchange, data are late again.
 func TestFloodIsLateOnce(t *testing.T) {
