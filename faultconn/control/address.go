@@ -2,11 +2,16 @@ package control
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // split separates the network of an address from the rest: "unix:/tmp/x".
@@ -46,6 +51,19 @@ func same(asked, have string) bool {
 	defer cancel()
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	return err == nil && slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() == there.Addr().Unmap() })
+}
+
+// stale says whether a Unix socket was left behind by a process that is gone.
+// One that could close its listener has taken the socket away.
+func stale(path string) bool {
+	if i, err := os.Lstat(path); err != nil || i.Mode()&fs.ModeSocket == 0 {
+		return false
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // samePort says whether two TCP addresses have a port in common.

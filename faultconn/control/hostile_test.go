@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -232,6 +233,25 @@ func TestUnixSockets(t *testing.T) {
 	}
 	if code, text := post(strings.Replace(body, `"a"`, `"b"`, 1)); code != 500 || !strings.Contains(text, "address already in use") {
 		t.Errorf("a second one on the socket: %d %s", code, text)
+	}
+	left, err := net.Listen("unix", filepath.Join(dir, "left"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.(*net.UnixListener).SetUnlinkOnClose(false) // as when its process is killed
+	_ = left.Close()
+	if code, text := post(fmt.Sprintf(`{"name":"left","listen":"unix:%s","upstream":"x:1"}`, left.Addr())); code != 201 {
+		t.Errorf("on a socket that was left behind: %d %s", code, text)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := post(fmt.Sprintf(`{"name":"file","listen":"unix:%s","upstream":"x:1"}`, file)); code != 500 {
+		t.Errorf("in the place of a file: %d %s", code, text)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
 	}
 	c, err := net.Dial("unix", path)
 	if err != nil {

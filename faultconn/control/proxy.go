@@ -22,7 +22,8 @@ type Proxy struct {
 	// connections by. It must be set.
 	Name string
 	// Listen is "host:port" or "unix:/path". Port 0 is one that is free; ""
-	// is a free one on localhost.
+	// is a free one on localhost. A socket that a process has left behind when
+	// it was killed is taken over.
 	Listen string
 	// Upstream is "host:port" or "unix:/path". It must be set.
 	Upstream string

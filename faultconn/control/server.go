@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -229,7 +231,11 @@ func (s *Server) listen(address string) (net.Listener, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), listening)
 	defer cancel()
 	network, address := split(address)
-	return listen(ctx, network, address)
+	l, err := listen(ctx, network, address)
+	if s.Listen == nil && network == "unix" && errors.Is(err, syscall.EADDRINUSE) && stale(address) && os.Remove(address) == nil {
+		return listen(ctx, network, address)
+	}
+	return l, err
 }
 
 func (s *Server) catalogue() faultconn.Catalogue {
