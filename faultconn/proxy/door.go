@@ -12,9 +12,22 @@ import (
 
 // A Door is a TCP listener that can be shut while it is being served, so that
 // clients meet what they meet when a server is down, or behind a firewall that
-// drops their packets. Connections that are open are left alone.
+// drops their packets:
 //
-// All methods may be called from any goroutine.
+//	door, err := proxy.Listen("tcp", "localhost:5433")
+//	...
+//	go p.Serve(door) // a Proxy, an http.Server, or anything else that takes a listener
+//	defer p.Close()  // closes the door too
+//
+//	err = door.Refuse()    // connection refused
+//	err = door.Blackhole() // no answer, until the client's own timeout
+//	err = door.Open()
+//
+// Only the listening is shut: connections that are open are left alone. A plan
+// can end those, and Proxy.Conns names them.
+//
+// All methods may be called from any goroutine. Errors name the operation and the
+// address; after Close they are net.ErrClosed.
 type Door struct {
 	addr *net.TCPAddr
 
