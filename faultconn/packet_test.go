@@ -152,3 +152,37 @@ func TestPacketsPassWithoutPlan(t *testing.T) {
 		t.Errorf("arrived: %q", got)
 	}
 }
+
+// Rules that stay count on over packets too, and Close gives a place back.
+func TestUpdateUnderPackets(t *testing.T) {
+	a, b := udp(t), udp(t)
+	var inj faultconn.Injector
+	lossy := faultconn.Rule{Name: "lossy", Scope: faultconn.PerOperation, When: faultconn.When{First: 2}, Limits: faultconn.Limits{Conns: 1}, Fault: fault.BlackHole{}}
+	must(t, &inj, rules(lossy))
+	first := inj.PacketConn("a", a)
+	for i, s := range []string{"one", "two", "three", "end"} {
+		update(t, &inj, rules(bystander(i), lossy))
+		if _, err := first.WriteTo([]byte(s), b.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := until(t, b, "end"); len(got) != 1 || got[0] != "three" {
+		t.Errorf("arrived %q, want the third alone", got)
+	}
+
+	lossy.When.First = 0
+	update(t, &inj, rules(lossy))
+	second := inj.PacketConn("a", udp(t))
+	for _, c := range []net.PacketConn{first, second} {
+		if _, err := c.WriteTo([]byte("x"), b.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		if n := inj.Hits("lossy"); n != 1 {
+			t.Errorf("%d hits, want that of the first socket only", n)
+		}
+	}
+	first.Close()
+	if _, err := second.WriteTo([]byte("x"), b.LocalAddr()); err != nil || inj.Hits("lossy") != 2 {
+		t.Errorf("%v, %d hits: the place of a closed socket is not taken", err, inj.Hits("lossy"))
+	}
+}
