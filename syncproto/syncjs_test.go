@@ -28,7 +28,8 @@ type syncJS struct {
 	loggedIn bool
 	dead     bool // a 401 leaves the scheduler unarmed until the next login
 	period   time.Duration
-	next     time.Duration // from Retry-After or X-Sync-Poll-Time, for once
+	next     time.Duration   // from Retry-After or X-Sync-Poll-Time, for once
+	timers   []time.Duration // of the scheduler, each in the place of the one before
 
 	lastSyncTime float64
 	lastSyncPut  float64
@@ -112,8 +113,9 @@ func (c *syncJS) request(method, query, body string) ([]byte, error) {
 	if hint == "" {
 		hint = res.Header.Get("X-Sync-Poll-Time") // and never X-Sync-Poll
 	}
-	if v, err := strconv.Atoi(hint); err == nil && v > 0 && v <= 172800 {
+	if v := jsSeconds(hint); v > 0 && v <= 172800 {
 		c.next = max(time.Duration(v)*time.Second, 30*time.Second)
+		c.timers = append(c.timers, c.next)
 	}
 	switch {
 	case res.StatusCode == 200:
@@ -125,6 +127,31 @@ func (c *syncJS) request(method, query, body string) ([]byte, error) {
 		c.grow()
 	}
 	return nil, errStatus
+}
+
+// jsSeconds is parseInt, and a date where that is not a number.
+func jsSeconds(hint string) int {
+	digits := hint[:len(hint)-len(strings.TrimLeft(hint, "0123456789"))]
+	if v, err := strconv.Atoi(digits); err == nil {
+		return v
+	}
+	if at, err := http.ParseTime(hint); err == nil {
+		return int(time.Until(at).Seconds())
+	}
+	return 0
+}
+
+// schedule is what the scheduler does when its timer has fired. It sets the next
+// one when the sync is done, whatever a header has asked for meanwhile; after a
+// 401 it is not come to that.
+func (c *syncJS) schedule() error {
+	c.timers = nil
+	was := c.loggedIn
+	err := c.syncNow(false)
+	if c.loggedIn == was {
+		c.timers = append(c.timers, c.period)
+	}
+	return err
 }
 
 func (c *syncJS) grow() { c.period = min(c.period+jsPeriod, time.Hour) }
