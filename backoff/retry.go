@@ -19,7 +19,9 @@ type Delays interface {
 // A request is repeated after a 503 or 429, when the wait that its hint asks
 // for is over; without a hint, and after an error of the connection, only if
 // Fallback says when. One that would not be sent in time is not repeated: the
-// caller gets the response.
+// caller gets the response. While a repeat waits, the response before it is
+// given up, and with it its connection; if the context ends then, the caller
+// gets a [WaitError].
 type Retry struct {
 	// Attempts is how often a request is repeated at most. 0 means 3.
 	Attempts int
@@ -102,48 +104,43 @@ func replayable(r *http.Request) bool {
 }
 
 // again decides whether the request is sent once more, after the response or
-// the error it got, and waits if the service did not say how long. The request
-// to send is a copy with a body of its own.
-func (t *tries) again(key string, response *http.Response, err error) (*http.Request, bool) {
+// the error it got, and when. The request to send is a copy with a body of its
+// own.
+func (t *tries) again(key string, response *http.Response, err error) (next *http.Request, hold Hold, ok bool) {
 	ctx := t.request.Context()
 	refused := err == nil && slices.Contains([]int{http.StatusServiceUnavailable, http.StatusTooManyRequests}, response.StatusCode)
 	if t.left <= 0 || ctx.Err() != nil || err == nil && !refused {
-		return nil, false
+		return nil, hold, false
 	}
-	hold := Hold{Origin: key, NotBefore: t.NotBefore(key, deferrable(ctx))}
+	hold = Hold{Origin: key, NotBefore: t.NotBefore(key, deferrable(ctx))}
 	if !hold.NotBefore.After(time.Now()) { // nothing was said
 		d, ok := t.fallback()
 		if !ok {
-			return nil, false
+			return nil, hold, false
 		}
 		hold.NotBefore = time.Now().Add(d)
 	}
 	if t.unwilling(ctx, time.Now(), hold) != nil {
-		return nil, false
+		return nil, hold, false
 	}
-	next := t.request.Clone(ctx)
+	next = t.request.Clone(ctx)
 	if t.request.GetBody != nil {
 		if next.Body, err = t.request.GetBody(); err != nil {
-			return nil, false
+			return nil, hold, false
 		}
 	}
 	t.mu.Lock()
-	ok := t.budget.take()
+	ok = t.budget.take()
 	t.mu.Unlock()
 	if !ok {
-		return nil, false
+		if next.Body != nil {
+			next.Body.Close()
+		}
+		return nil, hold, false
 	}
 	t.left--
 	t.emit(Event{Kind: Retried, Origin: key, Wait: time.Until(hold.NotBefore)})
-
-	timer := time.NewTimer(time.Until(hold.NotBefore))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return next, true
-	case <-ctx.Done():
-		return nil, false
-	}
+	return next, hold, true
 }
 
 // fallback is the next delay for a request about which the service is silent.

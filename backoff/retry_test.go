@@ -115,6 +115,34 @@ func TestABodyIsSentAgain(t *testing.T) {
 	})
 }
 
+// A refused response does not keep its connection for as long as the service asks
+// for.
+func TestAResponseIsGivenUpForTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := &closing{Reader: strings.NewReader("come back later")}
+		tr := &backoff.Transport{Jitter: -1, Retry: &backoff.Retry{}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			response, err := reply(r, 503, "Retry-After", "3600")
+			response.Body = refused
+			return response, err
+		})}
+		ctx, cancel := context.WithCancel(t.Context())
+		next := &closing{Reader: strings.NewReader("body")}
+		r, _ := http.NewRequestWithContext(ctx, "PUT", example, strings.NewReader("body"))
+		r.GetBody = func() (io.ReadCloser, error) { return next, nil }
+		time.AfterFunc(time.Minute, func() {
+			synctest.Wait()
+			if !refused.closed {
+				t.Error("a minute later its body is still open")
+			}
+			cancel()
+		})
+		var held *backoff.WaitError
+		if _, err := tr.RoundTrip(r); !errors.As(err, &held) || !errors.Is(err, context.Canceled) || !next.closed {
+			t.Errorf("given up while it waits: %v, body closed %v", err, next.closed)
+		}
+	})
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

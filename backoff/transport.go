@@ -105,14 +105,20 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		done()
 
-		next, ok := try.again(key, response, err)
+		next, hold, ok := try.again(key, response, err)
 		if !ok {
 			return response, err
 		}
 		if response != nil {
-			discard(response.Body)
+			discard(response.Body) // others can use its connection meanwhile
 		}
 		request = next
+		if err := t.pause(r.Context(), hold); err != nil {
+			if request.Body != nil {
+				request.Body.Close()
+			}
+			return nil, err
+		}
 	}
 }
 
@@ -183,6 +189,18 @@ func (t *Transport) admit(ctx context.Context, key string) (done func(), err err
 		case <-wait:
 			timer.Stop()
 		}
+	}
+}
+
+// pause waits until a request may be sent once more.
+func (t *Transport) pause(ctx context.Context, h Hold) error {
+	timer := time.NewTimer(time.Until(h.NotBefore))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return t.notSent(h, ctx.Err())
 	}
 }
 
