@@ -17,6 +17,9 @@ import (
 // place, as package timeout's Limiter does, belongs inside: from outside, a
 // handler that answers too late looks like one that succeeds.
 //
+// To InFlight and Latency a request that is meant to last, such as a long poll, a
+// stream or a websocket, looks like one that is stuck: mount those beside this.
+//
 // Only shedding, which needs to know how requests end, wraps the
 // ResponseWriter: the wrapper has Flush, or Flush and Hijack, or these and
 // ReadFrom, as far as what it wraps has them, and Unwrap. A panic counts as a
