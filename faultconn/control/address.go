@@ -66,6 +66,24 @@ func stale(path string) bool {
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
+// loops says whether connections to upstream would come back to who listens: each
+// would make another. Names are not looked up.
+func loops(listen, upstream string) bool {
+	if !samePort(listen, upstream) {
+		return listen == upstream // Unix sockets
+	}
+	at, _, _ := net.SplitHostPort(listen)
+	to, _, _ := net.SplitHostPort(upstream)
+	here := func(host string) (local, all bool) {
+		ip, err := netip.ParseAddr(host)
+		all = host == "" || err == nil && ip.IsUnspecified()
+		return all || host == "localhost" || err == nil && ip.IsLoopback(), all
+	}
+	local, all := here(at)
+	toLocal, toAll := here(to)
+	return at == to || local && toLocal && (all || toAll || at == "localhost" || to == "localhost")
+}
+
 // samePort says whether two TCP addresses have a port in common.
 func samePort(a, b string) bool {
 	_, p, err := net.SplitHostPort(a)

@@ -31,6 +31,31 @@ func TestSame(t *testing.T) {
 	}
 }
 
+func TestLoops(t *testing.T) {
+	for _, c := range []struct {
+		listen, upstream string
+		want             bool
+	}{
+		{"127.0.0.1:1", "127.0.0.1:1", true},
+		{"127.0.0.1:1", "127.0.0.1:2", false},
+		{"127.0.0.1:1", "localhost:1", true},
+		{":1", "localhost:1", true},
+		{"0.0.0.0:1", "127.0.0.1:1", true},
+		{"127.0.0.1:1", ":1", true},
+		{"127.0.0.2:1", "127.0.0.1:1", false},
+		{"127.0.0.1:1", "[::1]:1", false},
+		{":1", "db:1", false},
+		{"db:1", "db:1", true},
+		{"", "localhost:1", false},
+		{"unix:/a", "unix:/a", true},
+		{"unix:/a", "unix:/b", false},
+	} {
+		if got := loops(c.listen, c.upstream); got != c.want {
+			t.Errorf("%s leads to %s, which is itself: %v, want %v", c.listen, c.upstream, got, c.want)
+		}
+	}
+}
+
 // TestListenElsewhere moves a proxy to addresses that overlap with its own, and
 // to one that is taken.
 func TestListenElsewhere(t *testing.T) {

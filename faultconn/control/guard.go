@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxBody is how long the body of a request may be.
@@ -72,6 +73,9 @@ func body(r *http.Request) ([]byte, error) {
 	var large *http.MaxBytesError
 	if err != nil && !errors.As(err, &large) {
 		err = badRequest("bad request body: %w", err)
+	}
+	if err == nil && !utf8.Valid(data) {
+		err = badRequest("bad request body: must be UTF-8") // json would put something else in its place
 	}
 	return data, err
 }

@@ -93,6 +93,9 @@ func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
 	if err := checkAddresses(listen, upstream); err != nil {
 		return err
 	}
+	if err := s.checkLoop(listen, upstream); err != nil {
+		return err
+	}
 	var l net.Listener
 	if enabled && (moved || was.Disabled) {
 		var err error

@@ -164,6 +164,9 @@ func (s *Server) add(p Proxy) (*entry, error) {
 	if _, err := s.lookup(p.Name); err == nil {
 		return nil, errExists
 	}
+	if err := s.checkLoop(p.Listen, p.Upstream); err != nil {
+		return nil, err
+	}
 	e := s.entry(p.Name, p.Listen, p.Upstream)
 	if err := e.use(st); err != nil {
 		return nil, badRequest("%w", err)
@@ -182,6 +185,13 @@ func (s *Server) add(p Proxy) (*entry, error) {
 	}
 	s.proxies[e.name] = e
 	return e, nil
+}
+
+func (s *Server) checkLoop(listen, upstream string) error {
+	if s.Listen == nil && s.Dial == nil && loops(listen, upstream) {
+		return badRequest("upstream %.100q: is where the proxy itself listens", upstream)
+	}
+	return nil
 }
 
 func (s *Server) remove(name string) error {

@@ -89,6 +89,8 @@ func TestToxiproxyErrors(t *testing.T) {
 		{"POST", "/proxies", `{"name":"x","upstream":"a:1","listen":"` + taken + `"}`, 500, "address already in use"},
 		{"POST", "/proxies/db", `{"listen":"` + taken + `"}`, 500, "address already in use"},
 		{"POST", "/proxies/db", `{"upstream":"nowhere"}`, 400, "host:port"},
+		{"POST", "/proxies/db", `{"upstream":"` + f.proxy("db").Listen + `"}`, 400, "where the proxy itself listens"},
+		{"POST", "/proxies", "{\"name\":\"\xff\",\"upstream\":\"a:1\"}", 400, "must be UTF-8"},
 		{"POST", "/proxies/db/toxics", `{"type":"noop","name":".."}`, 400, "could not be called by its name"},
 		{"POST", "/proxies/db/toxics", `{"type":"noop","name":"a\nb"}`, 400, "and text"},
 		{"POST", "/proxies/db/toxics", `{"type":"x"}`, 400, "invalid toxic type"},

@@ -74,7 +74,11 @@ func (s *Server) vaurien(m *http.ServeMux, proxy string) {
 			return nil, err
 		}
 		p := e.describe()
-		if err := checkAddresses(p.Listen, in.Backend); err != nil {
+		err = checkAddresses(p.Listen, in.Backend)
+		if err == nil {
+			err = s.checkLoop(p.Listen, in.Backend)
+		}
+		if err != nil {
 			return nil, badField{"backend", err}
 		}
 		// Open connections keep the backend they have, as vaurien's do: each

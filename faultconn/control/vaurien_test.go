@@ -55,6 +55,7 @@ func TestVaurienRoutes(t *testing.T) {
 	f.call("PUT", "/backend", `{"backend":"`+up+`"}`, 200)
 	f.dial().mustAsk()
 	for _, c := range []struct{ path, body string }{
+		{"/backend", `{"backend":"` + f.proxy("db").Listen + `"}`},
 		{"/backend", `{`}, {"/backend", `{"backend":"nowhere"}`}, {"/backend", `[]`},
 		{"/behavior", `{`}, {"/behavior", `{}`}, {"/behavior", `{"name":"delay","sleep":-1}`}, {"/behavior", `{"name":"delay","nap":1}`},
 		{"/behavior", `{"name":"hang","sleep":1}`}, {"/behavior", `{"name":"20:delay","sleep":1}`}, {"/behavior", `{"name":["delay"]}`},
