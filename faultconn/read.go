@@ -57,7 +57,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 		return 0, c.failed("read", err)
 	}
 	if n > 0 || err != nil {
-		c.arrived(arrival{data: b[:n], err: err, at: time.Now()})
+		c.arrived(arrival{data: b[:n], err: err})
 	}
 	if v := c.view(); v != nil {
 		v.call(OpRead)
@@ -97,9 +97,10 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	}
 }
 
-// arrived keeps what a Read into the caller's buffer returned.
+// arrived keeps what a Read into the caller's buffer has just returned.
 func (c *conn) arrived(a arrival) {
 	h := c.inbound()
+	a.at = time.Now()
 	if a.err != io.EOF {
 		a.err = nil // the next Read finds out
 	}
@@ -122,9 +123,9 @@ func (c *conn) take(b []byte) (n int, err error, done bool) {
 		begun = time.Now()
 	}
 	n, err = c.inner.Read(b)
-	a := arrival{data: b[:n], err: err, at: time.Now()}
+	a := arrival{data: b[:n], err: err}
 	if h.flood {
-		h.idle += a.at.Sub(begun)
+		h.idle += time.Since(begun)
 		a.idle = h.idle
 	}
 	if n == 0 && err != io.EOF {
