@@ -24,7 +24,8 @@ func (g *gate) Header() http.Header {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.header == nil {
-		if g.phase == open || g.phase == committed {
+		// Whoever has hijacked the connection may want to send them itself.
+		if g.phase == open || g.phase == committed || g.phase == hijacked {
 			g.header = g.w.Header().Clone()
 		}
 		if g.header == nil {
