@@ -18,9 +18,10 @@ type page struct {
 	Deleted    *syncproto.Deletion `json:"collection_deleted"`
 }
 
-// pull takes in all pages of news.
+// pull takes in all pages of news. It ends whatever the server says: each page
+// has to lead on, and a collection does not begin anew all the time.
 func (d *Device) pull(ctx context.Context, rep *Report) error {
-	for {
+	for restarts := 0; restarts < maxRounds; {
 		d.mu.Lock()
 		since := d.st.Since
 		d.mu.Unlock()
@@ -40,6 +41,9 @@ func (d *Device) pull(ctx context.Context, rep *Report) error {
 		if p.Until == nil {
 			return &StatusError{Op: "pull", Status: http.StatusOK, Reason: "the answer is not a page"}
 		}
+		if p.Incomplete && *p.Until <= since {
+			return &StatusError{Op: "pull", Status: http.StatusOK, Reason: "there is more, and the page does not lead to it"}
+		}
 		restarted := false
 		err := d.update(ctx, func(s *state) {
 			s.Revive = false
@@ -49,10 +53,13 @@ func (d *Device) pull(ctx context.Context, rep *Report) error {
 			return err
 		}
 		d.progress(rep)
-		if !restarted && !p.Incomplete {
+		if restarted {
+			restarts++
+		} else if !p.Incomplete {
 			return nil
 		}
 	}
+	return ErrBusy
 }
 
 // take applies a page. It returns true if the collection has begun a new life
