@@ -81,7 +81,9 @@ func (x *exchange) unauthorized(reason string, err error) {
 func (x *exchange) unavailable(err error) {
 	h := x.w.Header()
 	h.Del("ETag") // of the answer that was meant to be
-	h.Set("Retry-After", seconds(x.cfg.RetryAfter))
+	if d := x.cfg.RetryAfter(); d > 0 {
+		h.Set("Retry-After", seconds(d))
+	}
 	h.Set("Cache-Control", "no-store")
 	x.fail(http.StatusServiceUnavailable, "temporarily unavailable")
 	if ctx := x.r.Context(); ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {

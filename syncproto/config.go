@@ -56,8 +56,12 @@ type Config struct {
 	Quota Quota
 	// Watch lets clients wait for news. Zero makes them poll.
 	Watch Watch
-	// RetryAfter is sent with a 503, in whole seconds. Zero means 120 s.
-	RetryAfter time.Duration
+	// RetryAfter returns how long a 503 asks clients to stay away; it is sent in
+	// whole seconds, rounded up. Zero or less sends none, for a middleware around
+	// the handler to say it. It is called while a client waits and must not
+	// block. Where an operator can ask clients to stay away for longer, return no
+	// less than that. Nil means 120 s.
+	RetryAfter func() time.Duration
 
 	// OnEvent is told of every request when it has been answered, and must not
 	// block. Nil tells nobody.
@@ -119,10 +123,9 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("syncproto: Config.Origins: %q: want \"*\" or scheme://host[:port]", o)
 		}
 	}
-	if c.RetryAfter < 0 {
-		return c, fmt.Errorf("syncproto: Config.RetryAfter %v: must not be negative", c.RetryAfter)
+	if c.RetryAfter == nil {
+		c.RetryAfter = func() time.Duration { return defaultRetryAfter }
 	}
-	c.RetryAfter = cmp.Or(c.RetryAfter, defaultRetryAfter)
 	if c.Quota.Apps < 0 || c.Quota.Bytes < 0 || c.Quota.Collections < 0 {
 		return c, fmt.Errorf("syncproto: Config.Quota %+v: must not be negative", c.Quota)
 	}

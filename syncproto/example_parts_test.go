@@ -70,7 +70,7 @@ func ExampleStore() {
 		Verifier:    verify.Plain{},
 		Development: true,
 		Sessions:    anybody{},
-		RetryAfter:  10 * time.Minute,
+		RetryAfter:  func() time.Duration { return 10 * time.Minute },
 	})
 	if err != nil {
 		log.Fatal(err)

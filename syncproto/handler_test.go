@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/verify"
@@ -134,7 +133,6 @@ func TestConfigErrors(t *testing.T) {
 		"Audiences":     func(c *syncproto.Config) { c.Development = false },
 		"BaseURL":       func(c *syncproto.Config) { c.BaseURL = "https://example.com/" },
 		"Origins":       func(c *syncproto.Config) { c.Origins = []string{"example.com"} },
-		"RetryAfter":    func(c *syncproto.Config) { c.RetryAfter = -time.Second },
 		"Limits":        func(c *syncproto.Config) { c.Limits.Apps = -1 },
 		"Limits.Origin": func(c *syncproto.Config) { c.Limits.Origin = syncproto.MaxOrigin + 1 },
 		"Watch":         func(c *syncproto.Config) { c.Watch.Max = -1 },

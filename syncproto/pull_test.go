@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
@@ -157,7 +158,8 @@ func TestPullDeleted(t *testing.T) {
 
 func TestStoreDown(t *testing.T) {
 	broken := &brokenStore{Store: new(syncproto.Memory)}
-	d := newSite(t, syncproto.Config{Store: broken, RetryAfter: 1500e6}).device("ann@example.com")
+	away := 1500 * time.Millisecond
+	d := newSite(t, syncproto.Config{Store: broken, RetryAfter: func() time.Duration { return away }}).device("ann@example.com")
 	d.push(`[{"origin":"a"}]`)
 	broken.err = errors.New("mysql: secret host gone")
 	down := func(a answer) {
@@ -182,6 +184,11 @@ func TestStoreDown(t *testing.T) {
 	down(d.do("GET", "/__ready__", ""))
 	broken.readOnly = true // gone between State and Read
 	down(d.get(""))
+	for _, away = range []time.Duration{0, -time.Second} {
+		if got, ok := d.get("").want(503).Header()["Retry-After"]; ok {
+			t.Errorf("Retry-After %q where %v is asked for, want none, for who is around the handler to say it", got, away)
+		}
+	}
 	if a := d.do("GET", "/__heartbeat__", "").want(200); a.Body.String() != "OK" || a.Header().Get("Content-Type") != "text/plain" {
 		t.Errorf("heartbeat %q: must not depend on the store", a.Body)
 	}

@@ -55,6 +55,12 @@ func TestHungDatabase(t *testing.T) {
 			t.Errorf("push while the database hangs: %d, Retry-After %q, %v; want 503, 7", a.status, a.header.Get("Retry-After"), a.err)
 		}
 	}
+	if status, _, body := d.do("PUT", "/backoff", "", "3600"); status/100 != 2 {
+		t.Fatalf("PUT /backoff: %d %s", status, body)
+	}
+	if status, header, _ := d.do("POST", d.path, d.auth, "[]"); status != 503 || header.Get("Retry-After") != "3600" {
+		t.Errorf("push while the database hangs and the operator asks for an hour: %d, Retry-After %q; want 503, 3600", status, header.Get("Retry-After"))
+	}
 	if got := d.pull(); !got["https://before.example"] {
 		t.Errorf("pull while writes hang: %v", got)
 	}

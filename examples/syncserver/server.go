@@ -165,11 +165,9 @@ func (s *server) compose(ctx context.Context) error {
 	}
 	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
 	s.limit, err = timeout.New(timeout.Config{
-		Total: s.cfg.budget,
-		RetryAfter: func(*timeout.Error) time.Duration { // no sooner than the operator asks
-			return max(s.cfg.retryAfter, s.value.Current().Interval)
-		},
-		OnEvent: see.Observe,
+		Total:      s.cfg.budget,
+		RetryAfter: func(*timeout.Error) time.Duration { return s.away() },
+		OnEvent:    see.Observe,
 	})
 	if err != nil {
 		return err
@@ -186,6 +184,12 @@ func (s *server) compose(ctx context.Context) error {
 	return nil
 }
 
+// away is how long a 503 asks clients to stay away: no less than the operator
+// does.
+func (s *server) away() time.Duration {
+	return max(s.cfg.retryAfter, s.value.Current().Interval)
+}
+
 // operated tells whether the poll interval is set over HTTP: the server keeps
 // it itself, and nobody else's machine can reach it.
 func (s *server) operated() bool {
@@ -198,7 +202,7 @@ func (s *server) protocol(ctx context.Context) (http.Handler, error) {
 	see := &syncobserve.Observer{Statsd: s.stats, Log: s.log}
 	cfg := syncproto.Config{
 		Store:      s.store,
-		RetryAfter: s.cfg.retryAfter,
+		RetryAfter: s.away,
 		OnEvent:    see.Observe,
 	}
 	if service, remote := strings.CutPrefix(s.cfg.verifier, "remote="); remote {
