@@ -76,13 +76,15 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// A server that gives another uuid each time, or pages that lead nowhere, as a
-// cache in between may, does not keep a device busy for ever.
+// A server that gives another uuid with each page, or pages that lead nowhere, as
+// a cache in between may, does not keep a device busy for ever.
 func TestPullEnds(t *testing.T) {
 	for name, body := range map[string]func(n int) string{
-		"another uuid": func(n int) string { return fmt.Sprintf(`{"uuid":"%d","applications":[],"until":1.00}`, n) },
+		"another uuid": func(n int) string {
+			return fmt.Sprintf(`{"uuid":"%d","applications":[],"until":%d,"incomplete":true}`, n, n)
+		},
 		"no uuid": func(n int) string {
-			return fmt.Sprintf(`{"uuid":%s,"applications":[],"until":1.00}`, []string{"null", `"u"`}[n%2])
+			return fmt.Sprintf(`{"uuid":%s,"applications":[],"until":%d,"incomplete":true}`, []string{"null", `"u"`}[n%2], n)
 		},
 		"the same": func(int) string { return `{"uuid":"u","applications":[],"until":1.00,"incomplete":true}` },
 		"backwards": func(n int) string {
