@@ -16,14 +16,14 @@ import (
 // that middleware outside has set, and goes on for as long as a stream may.
 func TestUpgradeThroughAReverseProxy(t *testing.T) {
 	on(t, 1, func(s *site, serve func(http.Handler)) {
-		backend, err := s.network.Listen("tcp", "backend:80")
+		echo, err := s.network.Listen("tcp", "backend:80")
 		if err != nil {
 			s.Fatal(err)
 		}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
-			c, err := backend.Accept()
+			c, err := echo.Accept()
 			if err != nil {
 				s.Error(err)
 				return
@@ -36,11 +36,12 @@ func TestUpgradeThroughAReverseProxy(t *testing.T) {
 			}
 			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 			io.Copy(c, in)
+			io.WriteString(c, "bye\n")
 		}()
 		transport := &http.Transport{DialContext: s.network.DialContext}
 		proxy := &httputil.ReverseProxy{
 			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "backend"}) },
-			Transport: transport,
+			Transport: backend(s.T, timeout.BackendConfig{Name: "echo"}).Transport(transport),
 		}
 		limited := limiter(s.T, timeout.Config{Stream: -1}).Handler(proxy)
 		serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,9 +60,16 @@ func TestUpgradeThroughAReverseProxy(t *testing.T) {
 		if line, err := in.ReadString('\n'); line != "hello\n" || err != nil {
 			s.Errorf("echoed %q, %v", line, err)
 		}
+		// Half of it ends here, and the answer to that still comes.
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			s.Error(err)
+		}
+		if rest, err := io.ReadAll(in); string(rest) != "bye\n" || err != nil {
+			s.Errorf("in the end %q, %v", rest, err)
+		}
 		c.Close()
 		<-served
-		backend.Close()
+		echo.Close()
 		transport.CloseIdleConnections()
 	})
 }

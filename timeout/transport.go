@@ -2,6 +2,7 @@ package timeout
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 //
 // A limit that is met gives an [*Error], inside the *url.Error of http.Client. The
 // breaker is told of errors, not of status codes. The body of a 101 response stays an
-// io.ReadWriteCloser and has no limits.
+// io.ReadWriteCloser with CloseWrite and has no limits.
 //
 // next must honour the context of its requests, as http.Transport does.
 func (b *Backend) Transport(next http.RoundTripper) http.RoundTripper {
@@ -144,6 +145,14 @@ func (b *responseBody) Close() error {
 type upgraded struct {
 	io.ReadWriteCloser
 	x *exchange
+}
+
+// CloseWrite is there because that of net/http's own body is.
+func (u *upgraded) CloseWrite() error {
+	if half, ok := u.ReadWriteCloser.(closeWriter); ok {
+		return half.CloseWrite()
+	}
+	return fmt.Errorf("timeout: CloseWrite: %w", http.ErrNotSupported)
 }
 
 func (u *upgraded) Close() error {
