@@ -267,6 +267,38 @@ func TestUnixSockets(t *testing.T) {
 	}
 }
 
+// TestPopulateChangesAllOrNone has the last of several changes fail: to listen,
+// or because a rule of the plan has the name of a toxic already.
+func TestPopulateChangesAllOrNone(t *testing.T) {
+	f := newFixture(t)
+	up := f.proxy("db").Upstream
+	f.call("POST", "/v1/proxies", `{"name":"named","upstream":"`+up+`","plan":{"rules":[{"name":"toxic cut","select":{"conns":[99]},"fault":{"kind":"close"}}]}}`, 201)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	c := f.dial()
+	c.mustAsk()
+	before := f.call("GET", "/proxies", "", 200)
+	const first = `{"name":"new","upstream":"x:1"},{"name":"db","listen":"127.0.0.1:0","upstream":"x:1","toxics":[{"type":"timeout"}]},`
+	named := `"name":"named","listen":"` + f.proxy("named").Listen + `","upstream":"` + up + `"`
+	for body, status := range map[string]int{
+		`[` + first + `{"name":"named","listen":"` + taken.Addr().String() + `","upstream":"x:1"}]`:                           500,
+		`[` + first + `{` + named + `,"toxics":[{"name":"cut","type":"noop"},{"name":"cut2","type":"latency"}]},{"name":""}]`: 400,
+		`[` + first + `{` + named + `,"toxics":[{"name":"cut","type":"latency"}]}]`:                                           400,
+		// To all addresses with its own port, for which it has to stop.
+		`[` + first + strings.Replace(`{`+named+`},`, "127.0.0.1", "0.0.0.0", 1) + `{"name":"y","upstream":"x:1","listen":"` + taken.Addr().String() + `"}]`: 500,
+	} {
+		f.call("POST", "/populate", body, status)
+		if after := f.call("GET", "/proxies", "", 200); after != before {
+			t.Errorf("%s:\nrefused, and has changed\n%s\nto\n%s", body, before, after)
+		}
+		c.mustAsk()
+		f.dialAt(f.proxy("named").Listen).mustAsk()
+	}
+}
+
 // TestThousandProxies makes them in one call, changes and shows them, and takes
 // them back if one cannot be made.
 func TestThousandProxies(t *testing.T) {

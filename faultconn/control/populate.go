@@ -2,6 +2,8 @@ package control
 
 import (
 	"net/http"
+
+	"github.com/brownout-go/brownout/faultconn"
 )
 
 // populate creates several proxies, or none: those that are there with the same
@@ -61,29 +63,36 @@ func (s *Server) populateAll(r *http.Request) (any, error) {
 	}
 	// What can still fail is listening. What has been made before is taken back
 	// then, so that all of them come or none.
-	undo := func(made []*entry) {
+	var made []*entry
+	var changes []repopulation
+	undo := func() {
 		for _, e := range made {
 			_ = s.remove(e.name)
 		}
+		for _, c := range changes {
+			s.cancel(c.move)
+		}
 	}
-	var made []*entry
-	var later []populated
 	for _, in := range all {
-		if _, err := s.lookup(in.Name); err == nil {
-			later = append(later, in)
-			continue
+		e, err := s.lookup(in.Name)
+		if err == nil {
+			var c repopulation
+			c, err = s.repopulate(e, in)
+			changes = append(changes, c)
+		} else if e, err = s.add(in.proxy()); err == nil {
+			made = append(made, e)
 		}
-		e, err := s.add(in.proxy())
 		if err != nil {
-			undo(made)
+			undo()
 			return nil, err
 		}
-		made = append(made, e)
 	}
-	for _, in := range later {
-		if err := s.repopulate(in); err != nil {
-			undo(made)
-			return nil, err
+	for _, c := range changes {
+		s.commit(c.move)
+		if c.toxics {
+			if err := s.alter(c.e, func(next *state) { next.toxics = c.state.toxics }); err != nil {
+				return nil, err // cannot be: it has been checked
+			}
 		}
 	}
 	var out []toxicProxy // null for an empty list, as with Toxiproxy
@@ -97,26 +106,35 @@ func (s *Server) populateAll(r *http.Request) (any, error) {
 	return out, nil
 }
 
-// repopulate makes a proxy that exists as it is asked for.
-func (s *Server) repopulate(in populated) error {
-	e, err := s.lookup(in.Name)
-	if err != nil {
-		return err
-	}
+// repopulation is what makes a proxy that exists what it is asked to be.
+type repopulation struct {
+	e      *entry
+	move   *moving
+	state  state
+	toxics bool // are to change
+}
+
+// repopulate prepares it. On an error nothing has changed.
+func (s *Server) repopulate(e *entry, in populated) (repopulation, error) {
 	p := in.proxy()
 	st, err := p.check()
 	if err != nil {
-		return err
+		return repopulation{}, err
 	}
-	was := e.describe()
-	replaced := !same(in.Listen, was.Listen) || in.Upstream != was.Upstream
-	if replaced {
-		if err := s.move(e, in.Listen, in.Upstream, !p.Disabled); err != nil {
-			return err
+	c := repopulation{e: e, state: st, toxics: in.Toxics != nil}
+	if was := e.describe(); !same(in.Listen, was.Listen) || in.Upstream != was.Upstream {
+		c.toxics = true
+		if c.move, err = s.prepare(e, in.Listen, in.Upstream, !p.Disabled); err != nil {
+			return repopulation{}, err
 		}
 	}
-	if replaced || in.Toxics != nil {
-		return s.alter(e, func(next *state) { next.toxics = st.toxics })
+	if c.toxics { // whose names the plan may have
+		next := e.current()
+		next.toxics = st.toxics
+		if err := (faultconn.Plan{Rules: next.rules(s.Seed)}).Validate(); err != nil {
+			s.cancel(c.move)
+			return repopulation{}, badRequest("%w", err)
+		}
 	}
-	return nil
+	return c, nil
 }

@@ -77,54 +77,95 @@ func (s *Server) stop(e *entry) {
 	}
 }
 
+// moving is a change of where a proxy listens and leads to, and of whether it
+// runs, of which nothing can fail any more.
+type moving struct {
+	e                *entry
+	listen, upstream string
+	enabled          bool
+	listener         net.Listener // nil: it needs none
+	back             string       // where to listen again if it is cancelled; "": it has not stopped
+}
+
 // move changes where a proxy listens and leads to, and whether it runs. Its
-// connections end, if anything changes. On an error nothing has, but that they
-// have ended if it was to listen on its own port, with another host, and somebody
-// else has that too.
+// connections end, if anything changes. On an error nothing has.
 func (s *Server) move(e *entry, listen, upstream string, enabled bool) error {
+	m, err := s.prepare(e, listen, upstream, enabled)
+	if err != nil {
+		return err
+	}
+	s.commit(m)
+	return nil
+}
+
+// prepare does what can fail of a move. The result goes to commit or cancel; it
+// is nil if there is nothing to change. On an error nothing has changed, but that
+// connections have ended if the proxy was to listen on its own port, with another
+// host, and somebody else has that too.
+func (s *Server) prepare(e *entry, listen, upstream string, enabled bool) (*moving, error) {
 	was := e.describe()
 	moved := !same(listen, was.Listen)
 	if !moved {
 		listen = was.Listen
 	}
 	if !moved && upstream == was.Upstream && enabled == !was.Disabled {
-		return nil
+		return nil, nil
 	}
 	if err := checkAddresses(listen, upstream); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.checkLoop(listen, upstream); err != nil {
-		return err
+		return nil, err
 	}
-	var l net.Listener
-	if enabled && (moved || was.Disabled) {
-		var err error
-		if l, err = s.listen(listen); errors.Is(err, syscall.EADDRINUSE) && !was.Disabled && samePort(listen, was.Listen) {
-			// It may be this proxy that has it: from localhost:1 to 0.0.0.0:1.
-			s.stop(e)
-			if l, err = s.listen(listen); err != nil {
-				if back, failed := s.listen(was.Listen); failed == nil {
-					s.start(e, back)
-				}
-			}
-		}
-		if err != nil {
-			return err
-		}
+	m := &moving{e: e, listen: listen, upstream: upstream, enabled: enabled}
+	if !enabled || !moved && !was.Disabled {
+		return m, nil
 	}
-	if l != nil || !enabled {
+	l, err := s.listen(listen)
+	if errors.Is(err, syscall.EADDRINUSE) && !was.Disabled && samePort(listen, was.Listen) {
+		// It may be this proxy that has it: from localhost:1 to 0.0.0.0:1.
 		s.stop(e)
+		m.back = was.Listen
+		l, err = s.listen(listen)
 	}
-	e.mu.Lock()
-	e.listen, e.upstream = listen, upstream
-	e.mu.Unlock()
-	if l != nil {
-		s.start(e, l)
-		return nil
+	if err != nil {
+		s.cancel(m)
+		return nil, err
 	}
-	// Only the upstream is another: to listen anew could fail.
-	for _, c := range e.conns() {
+	m.listener = l
+	return m, nil
+}
+
+func (s *Server) commit(m *moving) {
+	if m == nil {
+		return
+	}
+	if m.listener != nil || !m.enabled {
+		s.stop(m.e)
+	}
+	m.e.mu.Lock()
+	m.e.listen, m.e.upstream = m.listen, m.upstream
+	m.e.mu.Unlock()
+	if m.listener != nil {
+		s.start(m.e, m.listener)
+		return
+	}
+	// Only the upstream is another: to listen anew could have failed.
+	for _, c := range m.e.conns() {
 		c.Reset()
 	}
-	return nil
+}
+
+func (s *Server) cancel(m *moving) {
+	if m == nil {
+		return
+	}
+	if m.listener != nil {
+		_ = m.listener.Close()
+	}
+	if m.back != "" {
+		if l, err := s.listen(m.back); err == nil {
+			s.start(m.e, l)
+		}
+	}
 }
