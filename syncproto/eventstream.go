@@ -1,6 +1,7 @@
 package syncproto
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,6 +14,8 @@ const (
 	// streamPatience is how long a client may take to read an event. One that
 	// has stopped reading would keep its place for good.
 	streamPatience = 10 * time.Second
+
+	noStreams = "there are no event streams here: poll"
 )
 
 func wantsStream(r *http.Request) bool {
@@ -33,7 +36,7 @@ func (x *exchange) events(since Time) {
 		since = max(since, last)
 	}
 	if x.cfg.Watch.Max == 0 {
-		x.fail(http.StatusNotAcceptable, "there are no event streams here: poll")
+		x.fail(http.StatusNotAcceptable, noStreams)
 		return
 	}
 	ctx := x.r.Context()
@@ -44,8 +47,6 @@ func (x *exchange) events(since Time) {
 		return
 	}
 	defer leave()
-	end := time.NewTimer(within(ctx, x.cfg.Watch.Max))
-	defer end.Stop()
 	heartbeat, stopHeartbeat := ticks(streamHeartbeat)
 	defer stopHeartbeat()
 	recheck, stopRecheck := ticks(x.cfg.Watch.Recheck)
@@ -64,13 +65,31 @@ func (x *exchange) events(since Time) {
 	// The next request of the connection may have no deadline of its own.
 	defer func() { _ = http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) }()
 	text := ": watching\n\n"
+	// Before a word is sent: a stream that cannot be flushed ends at once, and
+	// its client would come again and again.
+	if err := x.flush(""); errors.Is(err, http.ErrNotSupported) {
+		h.Del("X-Accel-Buffering")
+		h.Del("Cache-Control")
+		x.fail(http.StatusNotAcceptable, noStreams)
+		x.event.Err = fmt.Errorf("syncproto: event stream: the ResponseWriter of a middleware around the handler can do neither Flush nor Unwrap: %w", err)
+		return
+	} else if err != nil {
+		x.event.Err = fmt.Errorf("syncproto: event stream: %w", err)
+		return
+	}
+	// A timeout around the handler may give more time with the first byte.
+	end := time.NewTimer(within(ctx, x.cfg.Watch.Max))
+	defer end.Stop()
 	for {
 		if st.Last > since {
 			since = st.Last
 			text += eventOf(st)
 		}
-		if text != "" && !x.flush(text) {
-			return
+		if text != "" {
+			if err := x.flush(text); err != nil {
+				x.event.Err = fmt.Errorf("syncproto: event stream: %w", err)
+				return
+			}
 		}
 		text = ""
 		select {
@@ -99,16 +118,14 @@ func eventOf(st State) string {
 	return fmt.Sprintf("event: %s\nid: %v\ndata: {\"until\":%v}\n\n", name, st.Last, st.Last)
 }
 
-// flush sends text now, and says whether the client is still there.
-func (x *exchange) flush(text string) bool {
+// flush sends text now, and the header before it.
+func (x *exchange) flush(text string) error {
 	c := http.NewResponseController(x.w)
 	_ = c.SetWriteDeadline(time.Now().Add(streamPatience)) // where there is none to set, who wraps w decides
-	_, err := x.w.Write([]byte(text))
-	if err == nil {
-		err = c.Flush()
+	if text != "" {
+		if _, err := x.w.Write([]byte(text)); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		x.event.Err = err
-	}
-	return err == nil
+	return c.Flush()
 }

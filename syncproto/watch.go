@@ -16,7 +16,12 @@ import (
 //
 // A waiting client costs a connection and about 4 KiB. A timeout around the
 // handler ends a wait too; the handler answers a little before a deadline of
-// the request's context. A server that drains should cancel the contexts of
+// the request's context. To let clients wait for longer than other requests may
+// take, give those with wait in the query, or with that Accept, a deadline of
+// their own: timeout.Config has Budget for both, and Stream for event streams.
+// A middleware around the handler has to let streams be flushed, by a Flush or
+// an Unwrap method of its ResponseWriter; where one doesn't, they are refused
+// too, and an Event says why. A server that drains should cancel the contexts of
 // its requests, through http.Server.BaseContext: waits then end at once, with
 // the answer that there is no news.
 type Watch struct {

@@ -2,6 +2,7 @@ package syncproto_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/verify"
+	"github.com/brownout-go/brownout/timeout"
 )
 
 var watching = syncproto.Watch{Max: time.Minute}
@@ -233,6 +235,67 @@ func TestBadLastEventID(t *testing.T) {
 func TestNoStreams(t *testing.T) {
 	s := newSite(t, syncproto.Config{})
 	s.device("ann@example.com").get("", "Accept", "text/event-stream").want(406)
+}
+
+// opaque is the writer of a middleware that hides what the server's can do.
+type opaque struct{ http.ResponseWriter }
+
+func (opaque) Unwrap() {} // not the one that net/http looks for
+
+// A middleware that holds responses back makes clients poll. A stream that ended
+// at once would bring them back at once.
+func TestNoStreamsThroughWritersThatCannotFlush(t *testing.T) {
+	hide := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(opaque{w}, r) })
+	}
+	limit, err := timeout.New(timeout.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, around := range map[string]func(http.Handler) http.Handler{
+		"alone":            hide,
+		"inside a Limiter": func(h http.Handler) http.Handler { return limit.Handler(hide(h)) },
+	} {
+		s := newSite(t, syncproto.Config{Watch: watching})
+		s.h = around(s.h)
+		a := s.device("ann@example.com").get("", "Accept", "text/event-stream").want(406)
+		if a.object()["status"] != "failure" {
+			t.Errorf("%s: %s", name, a.Body)
+		}
+		e := s.events[len(s.events)-1]
+		if e.Status != 406 || !errors.Is(e.Err, http.ErrNotSupported) || !strings.Contains(e.Err.Error(), "Unwrap") {
+			t.Errorf("%s: event %+v, want one that says what is missing", name, e)
+		}
+	}
+}
+
+// A Limiter that lets responses go on once they have begun lets streams go on.
+func TestStreamLongerThanTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, err := syncproto.New(syncproto.Config{Store: new(syncproto.Memory), Verifier: verify.Plain{}, Development: true, Watch: watching})
+		if err != nil {
+			t.Fatal(err)
+		}
+		limit, err := timeout.New(timeout.Config{Total: 2 * time.Second, Stream: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := serveHandler(t, limit.Handler(h))
+		d := s.login("ann@example.com")
+		e := d.stream("")
+		defer e.Close()
+		begin := time.Now()
+		defer background(func() {
+			time.Sleep(30 * time.Second)
+			d.text("POST", "", `[{"origin":"a"}]`)
+		})()
+		if name, _ := e.next(); name != "change" || time.Since(begin) != 30*time.Second {
+			t.Errorf("%q after %v, want a change after 30 s", name, time.Since(begin))
+		}
+		if name, _ := e.next(); name != "" || time.Since(begin) != time.Minute {
+			t.Errorf("%q after %v, want the end after a minute", name, time.Since(begin))
+		}
+	})
 }
 
 // A deadline of the context, such as a budget for requests, is kept to.
