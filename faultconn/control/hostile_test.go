@@ -299,6 +299,30 @@ func TestPopulateChangesAllOrNone(t *testing.T) {
 	}
 }
 
+// TestResetChangesAllOrNone has the port of a disabled proxy taken meanwhile.
+func TestResetChangesAllOrNone(t *testing.T) {
+	f := newFixture(t)
+	f.call("POST", "/proxies", `{"name":"c","upstream":"x:1","enabled":false,"listen":"127.0.0.1:0"}`, 201)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.call("POST", "/proxies", `{"name":"d","upstream":"x:1","enabled":false,"listen":"`+taken.Addr().String()+`"}`, 201)
+	f.call("POST", "/proxies/db/toxics", `{"type":"noop"}`, 200)
+	before := f.call("GET", "/proxies", "", 200)
+	if got := f.call("POST", "/reset", "", 500); !strings.Contains(got, "d: listen tcp") {
+		t.Error(got)
+	}
+	if after := f.call("GET", "/proxies", "", 200); after != before {
+		t.Errorf("refused, and has changed\n%s\nto\n%s", before, after)
+	}
+	_ = taken.Close()
+	f.call("POST", "/reset", "", 204)
+	if p := f.proxy("d"); p.Disabled || len(f.proxy("db").Toxics) > 0 {
+		t.Errorf("%+v", f.Proxies())
+	}
+}
+
 // TestThousandProxies makes them in one call, changes and shows them, and takes
 // them back if one cannot be made.
 func TestThousandProxies(t *testing.T) {

@@ -5,9 +5,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 func TestTotals(t *testing.T) {
@@ -16,8 +18,10 @@ func TestTotals(t *testing.T) {
 	c.mustAsk()
 	f.dial().mustAsk()
 	want := Total{Proxy: "db", Revision: 1, Connections: 2, Up: 12, Down: 12}
-	if got := f.Totals(); len(got) != 1 || got[0] != want {
-		t.Errorf("%+v, want %+v", got, want)
+	// Bytes are counted when they have been written, which is after somebody can
+	// have read them.
+	if !wait.Until(10*time.Second, func() bool { return f.Totals()[0] == want }) {
+		t.Errorf("%+v, want %+v", f.Totals(), want)
 	}
 	if err := f.SetPlan("db", faultconn.Plan{Rules: []faultconn.Rule{{Scope: faultconn.PerConnection, Fault: fault.Reset{}}}}); err != nil {
 		t.Fatal(err)

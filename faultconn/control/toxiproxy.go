@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -101,12 +102,23 @@ func toxicProxyOf(e *entry) toxicProxy {
 // resetAll enables all proxies and takes all toxics off. Plans and behaviors
 // are not Toxiproxy's, and stay.
 func (s *Server) resetAll(*http.Request) (any, error) {
+	var moves []*moving
 	for _, e := range s.entries() {
 		p := e.describe()
-		if err := s.move(e, p.Listen, p.Upstream, true); err != nil {
-			return nil, err
+		m, err := s.prepare(e, p.Listen, p.Upstream, true)
+		if err != nil {
+			for _, m := range moves {
+				s.cancel(m)
+			}
+			return nil, fmt.Errorf("%s: %w", e.name, err)
 		}
-		if len(p.Toxics) == 0 {
+		moves = append(moves, m)
+	}
+	for _, m := range moves {
+		s.commit(m)
+	}
+	for _, e := range s.entries() {
+		if len(e.current().toxics) == 0 {
 			continue
 		}
 		if err := s.alter(e, func(st *state) {
