@@ -35,22 +35,24 @@ func (x *exchange) pull() {
 	x.w.Header()["Cache-Control"] = []string{"no-cache, private"}
 	x.setETag(st)
 	match := x.r.Header.Get("If-None-Match")
-	switch {
-	case match != "" && matches(match, st.etag()):
-		x.holds(min(since, st.Last))
-		x.event.Idle, x.event.Status = true, http.StatusNotModified
-		x.w.WriteHeader(http.StatusNotModified)
-	case st.Deleted != nil || st.Last != since:
-		// A State may come from a cache, and be of a while ago. It is good to
-		// say that there is no news for a client that has just what it says,
-		// and for nothing else.
-		x.stream(since, min(since, st.Last), limit)
-	default:
-		x.holds(since)
+	same := match != "" && matches(match, st.etag())
+	// A State may come from a cache, and be of a while ago. It is good to say
+	// that there is no news for a client that has just what it says, and for
+	// nothing else. And the marks have to know: where they believe of a client
+	// that it has more, because an answer was lost, that it pulls it now is all
+	// that makes it true.
+	if (same || st.Deleted == nil && st.Last == since) && x.holds(min(since, st.Last)) {
 		x.event.Idle = true
+		if same {
+			x.event.Status = http.StatusNotModified
+			x.w.WriteHeader(http.StatusNotModified)
+			return
+		}
 		b := append(head(x.buf[:0], since, st.UUID), `],"until":`...)
 		x.send(http.StatusOK, append(since.append(b), '}'))
+		return
 	}
+	x.stream(since, min(since, st.Last), limit)
 }
 
 func (x *exchange) pullQuery() (since Time, limit int, _ *refusal) {
@@ -83,13 +85,18 @@ func (x *exchange) pullQuery() (since Time, limit int, _ *refusal) {
 	return since, limit, nil
 }
 
-// holds tells the marks what the client says that it has.
-func (x *exchange) holds(since Time) (turn uint64) {
+// begin tells the marks what the client says that it has.
+func (x *exchange) begin(since Time) (turn uint64, ok bool) {
 	turn, err := x.cfg.Marks.Begin(x.r.Context(), x.mark, since)
 	if err != nil {
 		x.event.Err = fmt.Errorf("syncproto: marks: %w", err)
 	}
-	return turn
+	return turn, err == nil
+}
+
+func (x *exchange) holds(since Time) bool {
+	_, ok := x.begin(since)
+	return ok
 }
 
 // deleted answers who deleted the collection. Nobody is asked to poll it.
@@ -103,7 +110,7 @@ func (x *exchange) deleted(d *Deletion) {
 // client has everything up to seen.
 func (x *exchange) stream(since, seen Time, limit int) {
 	ctx := x.r.Context()
-	turn := x.holds(seen)
+	turn, _ := x.begin(seen)
 	p := x.newPage(since)
 	defer p.free()
 	more, err := x.cfg.Store.Read(ctx, x.key, since, limit, p.begin, p.record)

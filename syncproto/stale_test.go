@@ -2,6 +2,7 @@ package syncproto_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/brownout-go/brownout/syncproto"
@@ -76,5 +77,63 @@ func TestSinceOfTheFuture(t *testing.T) {
 	phone.push(`[{"origin":"b"}]`)
 	if got := laptop.push(`[{"origin":"c"}]`); got != seen {
 		t.Errorf("received %v, want %v", got, seen)
+	}
+}
+
+// deafMarks are marks that cannot be told anything while they are deaf.
+type deafMarks struct {
+	until map[string]syncproto.Time
+	deaf  bool
+}
+
+func (m *deafMarks) Begin(_ context.Context, name string, since syncproto.Time) (uint64, error) {
+	if m.deaf {
+		return 0, errMarks
+	}
+	m.until[name] = since
+	return 1, nil
+}
+
+func (m *deafMarks) Advance(_ context.Context, name string, _ uint64, until syncproto.Time) error {
+	if m.deaf {
+		return errMarks
+	}
+	m.until[name] = until
+	return nil
+}
+
+func (m *deafMarks) Mark(_ context.Context, name string) (syncproto.Time, error) {
+	return m.until[name], nil
+}
+
+// The answer to a pull is lost, and the marks hear neither of that nor of the
+// pull that follows. If that one were told of no news, because of a state of a
+// while ago, the push after it would lead past what was lost.
+func TestStateOfAWhileAgoAfterALostAnswer(t *testing.T) {
+	for name, header := range map[string][]string{"a poll": nil, "a poll with an ETag": {"If-None-Match"}} {
+		store := &behind{Memory: new(syncproto.Memory)}
+		marks := &deafMarks{until: map[string]syncproto.Time{}}
+		s := newSite(t, syncproto.Config{Store: store, Marks: marks})
+		phone, laptop := s.device("ann@example.com"), s.device("ann@example.com")
+		since := phone.push(`[{"origin":"a"}]`)
+		laptop.get("?since=0").want(200)
+		idle := laptop.get("?since=" + since.String()).want(200)
+		if header != nil {
+			header = append(header, idle.Header().Get("ETag"))
+		}
+		st, err := store.State(t.Context(), syncproto.Key{User: "ann@example.com", Collection: "apps"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		phone.push(`[{"origin":"missed"}]`)
+		laptop.get("?since=" + since.String()).want(200) // lost on its way
+
+		store.state, marks.deaf = &st, true
+		a := laptop.get("?since="+since.String(), header...)
+		marks.deaf = false
+		got := laptop.push(`[{"origin":"mine"}]`)
+		if !strings.Contains(a.Body.String(), "missed") && got > since {
+			t.Errorf("%s: %d %s, and after that received %v; the laptop has everything up to %v", name, a.Code, a.Body, got, since)
+		}
 	}
 }
