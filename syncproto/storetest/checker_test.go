@@ -316,46 +316,6 @@ func TestHistoriesOverABadConnection(t *testing.T) {
 	}
 }
 
-// told is a store that is a client of a server: it knows no more than an answer
-// on the wire says.
-type told struct{ syncproto.Store }
-
-func (c told) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
-	res, err := c.Store.Write(ctx, key, w)
-	return syncproto.Result{Time: res.Time, Replayed: true}, err
-}
-
-func (c told) Read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int, begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
-	return c.Store.Read(ctx, key, since, limit, begin, func(r syncproto.Record) error {
-		r.Time = 0
-		return each(r)
-	})
-}
-
-// What is not on the wire must not be needed to find a defect.
-func TestHistoriesOfAClient(t *testing.T) {
-	over := func(open func() syncproto.Store) func() []syncproto.Store {
-		return func() []syncproto.Store { return []syncproto.Store{told{open()}} }
-	}
-	if wrong := histories(t, 100, over(func() syncproto.Store { return new(syncproto.Memory) })); len(wrong) > 0 {
-		t.Errorf("%s", strings.Join(wrong, "\n"))
-	}
-	for _, defect := range defects {
-		if defect == "quota ignored" {
-			continue // a server's quota is not the client's to choose
-		}
-		found := histories(t, 100, over(func() syncproto.Store {
-			if defect == "since not strict" {
-				return sinceNotStrict{&double{defect: defect}}
-			}
-			return &double{defect: defect}
-		}))
-		if len(found) == 0 {
-			t.Errorf("%s: not caught in 100 histories", defect)
-		}
-	}
-}
-
 // A uuid that is not the one of before shows in reads alone, if need be.
 func TestCheckerKnowsLivesByReads(t *testing.T) {
 	key := syncproto.Key{User: "ann@example.com", Collection: "apps"}

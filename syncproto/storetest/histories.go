@@ -19,10 +19,10 @@ import (
 // historiesEnv makes a soak of every test that calls Histories.
 const historiesEnv = "SYNCPROTO_HISTORIES"
 
-// Histories lets devices push, pull, delete, lose answers and send again, all
-// at the same time, n times over, and fails if any of what they were told
-// cannot be explained by one order of all writes: if an update was lost,
-// missed, brought back or put out of order.
+// Histories lets devices push, pull, delete, lose answers and send again, on
+// conditions, under quotas and in pages, all at the same time, n times over, and
+// fails if any of what they were told cannot be explained by one order of all
+// writes: if an update was lost, missed, brought back or put out of order.
 //
 // Open returns stores that share one database, as several servers do; one is
 // enough. It is called for each history, and may return the same ones: each
@@ -31,10 +31,6 @@ const historiesEnv = "SYNCPROTO_HISTORIES"
 // answer is repeated with its ID until it has one, for at most a minute. The
 // seed makes the devices do the same again; how they overlap is the machine's
 // doing.
-//
-// A store may be a client that speaks to a server, and so not be told
-// everything. It leaves a record's Time zero if it doesn't know it, and sets
-// Result.Replayed if it doesn't know Previous and UUID.
 //
 // With the environment variable SYNCPROTO_HISTORIES set to a number it makes
 // that many histories instead of n:
@@ -115,7 +111,7 @@ type place interface {
 type direct struct{ syncproto.Store }
 
 func (d direct) page(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int) (page, bool, error) {
-	p, err := (&suite{Store: d.Store, timeless: true}).tryRead(ctx, key, since, limit)
+	p, err := (&suite{Store: d.Store}).tryRead(ctx, key, since, limit)
 	return p, false, err
 }
 

@@ -15,9 +15,6 @@ type suite struct {
 	*testing.T
 	syncproto.Store
 	because string
-	// timeless records are those of a store that is a client of a server, and
-	// is not told their times.
-	timeless bool
 }
 
 var apps = syncproto.Key{User: "ann@example.com", Collection: "apps"}
@@ -99,7 +96,6 @@ func (x *suite) tryRead(ctx context.Context, key syncproto.Key, since syncproto.
 		switch {
 		case !begun:
 			return fmt.Errorf("%w: a record before begin", errOrder)
-		case r.Time == 0 && x.timeless: // the checker will find it out
 		case r.Time <= since:
 			return fmt.Errorf("%w: a record of %v in a read since %v", errOrder, r.Time, since)
 		case r.Time < last:
