@@ -107,7 +107,7 @@ func usersOf(b *testing.B, sizes []int, open func(b *testing.B, n int) syncproto
 		}})
 		h, srv := serve(b, store)
 		client := dial(b, srv)
-		polls, pulls, pushes := requests(b, h, n)
+		polls, pulls, pushes := requests(b, h, store, n)
 		send := func(all [][]byte) func(int) error {
 			return func(i int) error { _, err := client.send(all[i%len(all)]); return err }
 		}
@@ -135,12 +135,16 @@ func usersOf(b *testing.B, sizes []int, open func(b *testing.B, n int) syncproto
 }
 
 // requests are those of up to 16,384 users, far from each other in the
-// database.
-func requests(b *testing.B, h http.Handler, n int) (polls, pulls, pushes [][]byte) {
+// database. A poll says what the client has, as one does that has pulled all.
+func requests(b *testing.B, h http.Handler, store syncproto.Store, n int) (polls, pulls, pushes [][]byte) {
 	for i := range min(n, 1<<14) {
 		u := user(i * 7919 % n)
 		auth := login(b, h, u)
-		polls = append(polls, request("GET", target(u)+"?since=99999999999", auth, ""))
+		st, err := store.State(b.Context(), syncproto.Key{User: u, Collection: "apps"})
+		if err != nil || st.Last == 0 {
+			b.Fatalf("%s has %+v, %v", u, st, err)
+		}
+		polls = append(polls, request("GET", target(u)+"?since="+st.Last.String(), auth, ""))
 		pulls = append(pulls, request("GET", target(u)+"?since=0", auth, ""))
 		pushes = append(pushes, request("POST", target(u), auth, "["+document(i%appsOfUser)+"]"))
 	}
