@@ -70,7 +70,7 @@ func testServer(t *testing.T, db *testserver.Server, dsn string) {
 			return &pair{stores: [2]*Store{fresh(t), open(t, dsn)}}
 		})
 	})
-	t.Run("restart", func(t *testing.T) { testRestart(t, dsn) })
+	t.Run("restart", func(t *testing.T) { testRestart(t, func(t *testing.T) string { fresh(t); return dsn }) })
 	t.Run("frozen", func(t *testing.T) { testFrozen(t, db, fresh(t)) })
 	t.Run("large", func(t *testing.T) { testLarge(t, fresh(t)) })
 	t.Run("broken", func(t *testing.T) { testBroken(t, dsn) })

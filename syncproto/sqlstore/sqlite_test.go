@@ -96,9 +96,23 @@ func TestSQLiteGuarded(t *testing.T) {
 	})
 }
 
-func TestRestart(t *testing.T) { testRestart(t, file(t)) }
+func TestRestart(t *testing.T) { testRestart(t, func(t *testing.T) string { return file(t) }) }
 
-func testRestart(t *testing.T, dsn string) {
+func testRestart(t *testing.T, fresh func(*testing.T) (dsn string)) {
+	storetest.Restart(t, func(t *testing.T) func() syncproto.Store {
+		dsn, s := fresh(t), (*Store)(nil)
+		return func() syncproto.Store {
+			if s != nil {
+				if err := s.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			}
+			s = open(t, dsn)
+			return s
+		}
+	})
+	dsn := fresh(t)
+
 	apps := syncproto.Key{User: "restart@example.com", Collection: "apps"}
 	s := open(t, dsn)
 	res, err := s.Write(t.Context(), apps, syncproto.Write{ID: "w", Apps: []syncproto.App{app("a", `{}`), app("b", `{}`)}})

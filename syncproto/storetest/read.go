@@ -10,6 +10,13 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 )
 
+// verbatim are documents that a store which parses them would spell otherwise.
+var verbatim = []string{
+	`{ "origin":"a" , "n":1.00, "big":12345678901234567890, "e":1e2 }`,
+	`{"z":1,"origin":"b","a":"\u0000 \ud83d\ude00 é \/"}`,
+	"{\"origin\":\"c\",\n\t\"html\":\"<&>'\\\"%s$1?\"}",
+}
+
 var readCases = []test{
 	{
 		name:    "ReadNeverWritten",
@@ -29,16 +36,11 @@ var readCases = []test{
 		name:    "DocumentsVerbatim",
 		because: "unknown attributes, number spellings and key order are the clients', and are answered byte for byte",
 		run: func(x *suite) {
-			docs := []string{
-				`{ "origin":"a" , "n":1.00, "big":12345678901234567890, "e":1e2 }`,
-				`{"z":1,"origin":"b","a":"\u0000 \ud83d\ude00 é \/"}`,
-				"{\"origin\":\"c\",\n\t\"html\":\"<&>'\\\"%s$1?\"}",
-			}
-			for i, d := range docs {
+			for i, d := range verbatim {
 				x.push(apps, app(string(rune('a'+i)), d))
 			}
-			if got := x.read(apps, 0, 0).docs(); !slices.Equal(got, docs) {
-				x.failf("read back %q, want %q", got, docs)
+			if got := x.read(apps, 0, 0).docs(); !slices.Equal(got, verbatim) {
+				x.failf("read back %q, want %q", got, verbatim)
 			}
 		},
 	}, {

@@ -4,9 +4,10 @@
 //		storetest.Run(t, func(t *testing.T) syncproto.Store { return open(t) })
 //	}
 //
-// [Run] asks for each sentence of the contract; [Histories] lets devices do as
-// they please at the same time and looks for an update that got lost, and
-// [ServiceHistories] does so through the servers in front of it.
+// [Run] asks for each sentence of the contract, and [Restart] for what has to
+// outlive a crash; [Histories] lets devices do as they please at the same time
+// and looks for an update that got lost, and [ServiceHistories] does so through
+// the servers in front of it.
 //
 // Every case says why it is asked. The cases for [syncproto.Replica] and
 // [syncproto.Directory] run if the store is one. Nothing here depends on how
