@@ -14,8 +14,11 @@ import (
 // it. It is for tests, for trying things out and for data that clients hold
 // anyway. The zero Memory is empty and ready to use; it must not be copied.
 type Memory struct {
-	mu    sync.RWMutex
-	users map[string]*account
+	mu sync.RWMutex
+	// All collections, in one map: what a request costs beside many users is
+	// each step through memory that is cold.
+	collections map[Key]*collection
+	users       map[string]*account
 }
 
 var (
@@ -25,37 +28,36 @@ var (
 
 // account is what one user has.
 type account struct {
-	collections map[string]*collection
+	collections []*collection
 	bytes       int64
-}
-
-func (m *Memory) find(key Key) *collection {
-	if a := m.users[key.User]; a != nil {
-		return a.collections[key.Collection]
-	}
-	return nil
 }
 
 // open returns the collection to write to. It may not be entered yet: keep
 // does that, once the write is known to go through.
-func (m *Memory) open(key Key) (*account, *collection) {
+func (m *Memory) open(key Key) *collection {
+	if c := m.collections[key]; c != nil {
+		return c
+	}
 	a := m.users[key.User]
 	if a == nil {
-		a = &account{collections: make(map[string]*collection)}
+		a = new(account)
 	}
-	c := a.collections[key.Collection]
-	if c == nil {
-		c = new(collection)
-	}
-	return a, c
+	return &collection{key: key, account: a}
 }
 
-func (m *Memory) keep(key Key, a *account, c *collection) {
-	if m.users == nil {
-		m.users = make(map[string]*account)
+func (m *Memory) keep(c *collection) {
+	if c.kept {
+		return
 	}
-	m.users[key.User] = a
-	a.collections[key.Collection] = c
+	if m.users == nil {
+		m.users, m.collections = make(map[string]*account), make(map[Key]*collection)
+	}
+	both := c.key.User + c.key.Collection // not the URL that they are part of
+	c.key = Key{both[:len(c.key.User)], both[len(c.key.User):]}
+	c.kept = true
+	c.account.collections = append(c.account.collections, c)
+	m.users[c.key.User] = c.account
+	m.collections[c.key] = c
 }
 
 // State implements [Store].
@@ -65,7 +67,7 @@ func (m *Memory) State(ctx context.Context, key Key) (State, error) {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if c := m.find(key); c != nil {
+	if c := m.collections[key]; c != nil {
 		return c.State, nil
 	}
 	return State{}, nil
@@ -83,7 +85,7 @@ func (m *Memory) Read(ctx context.Context, key Key, since Time, limit int, begin
 		more bool
 	)
 	m.mu.RLock()
-	if c := m.find(key); c != nil {
+	if c := m.collections[key]; c != nil {
 		st = c.State
 		page, more = c.after(since, limit)
 	}
@@ -126,7 +128,7 @@ func (m *Memory) Write(ctx context.Context, key Key, w Write) (Result, error) {
 func (m *Memory) try(key Key, w Write) (Result, time.Duration, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a, c := m.open(key)
+	c := m.open(key)
 	res := Result{Time: c.Last, Previous: c.Last, UUID: c.UUID}
 	if t, ok := c.ids.find(w.ID); ok {
 		res.Time, res.Replayed = t, true
@@ -139,7 +141,7 @@ func (m *Memory) try(key Key, w Write) (Result, time.Duration, error) {
 		c.ids.add(w.ID, c.Last)
 		return res, 0, nil
 	}
-	if err := m.check(a, c, key, w); err != nil {
+	if err := check(c, w); err != nil {
 		return res, 0, err
 	}
 	if w.Delete != nil || len(w.Apps) > 0 {
@@ -149,8 +151,8 @@ func (m *Memory) try(key Key, w Write) (Result, time.Duration, error) {
 		}
 		c.Last = t
 	}
-	m.keep(key, a, c)
-	a.bytes -= c.bytes
+	m.keep(c)
+	c.account.bytes -= c.bytes
 	if w.Delete != nil {
 		marker := *w.Delete
 		c.clear()
@@ -164,22 +166,23 @@ func (m *Memory) try(key Key, w Write) (Result, time.Duration, error) {
 			c.put(Record{c.Last, App{strings.Clone(app.Origin), slices.Clone(app.Doc)}})
 		}
 	}
-	a.bytes += c.bytes
+	c.account.bytes += c.bytes
 	c.ids.add(w.ID, c.Last)
 	res.Time, res.UUID = c.Last, c.UUID
 	return res, 0, nil
 }
 
-func (m *Memory) check(a *account, c *collection, key Key, w Write) error {
+// check refuses a write to c that its quota has no room for.
+func check(c *collection, w Write) error {
 	q := w.Quota
-	if n := len(a.collections) + 1; q.Collections > 0 && a.collections[key.Collection] == nil && n > q.Collections {
+	if n := len(c.account.collections) + 1; q.Collections > 0 && !c.kept && n > q.Collections {
 		return &QuotaError{What: "collections", Limit: int64(q.Collections), Have: int64(n)}
 	}
 	var apps int
 	var bytes int64
 	for _, app := range w.Apps {
-		if r := c.records[app.Origin]; r != nil {
-			bytes -= int64(len(r.Doc))
+		if i, ok := c.records[app.Origin]; ok {
+			bytes -= int64(len(c.log[i].Doc))
 		} else {
 			apps++
 		}
@@ -188,7 +191,7 @@ func (m *Memory) check(a *account, c *collection, key Key, w Write) error {
 	if n := len(c.records) + apps; q.Apps > 0 && apps > 0 && n > q.Apps {
 		return &QuotaError{What: "apps", Limit: int64(q.Apps), Have: int64(n)}
 	}
-	if n := a.bytes + bytes; q.Bytes > 0 && bytes > 0 && n > q.Bytes {
+	if n := c.account.bytes + bytes; q.Bytes > 0 && bytes > 0 && n > q.Bytes {
 		return &QuotaError{What: "bytes", Limit: q.Bytes, Have: n}
 	}
 	return nil

@@ -3,7 +3,6 @@ package syncproto
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -15,12 +14,12 @@ func (m *Memory) Apply(ctx context.Context, key Key, ch Change) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	a, c := m.open(key)
+	c := m.open(key)
 	if ch.Last <= c.Last {
 		return nil
 	}
-	m.keep(key, a, c)
-	a.bytes -= c.bytes
+	m.keep(c)
+	c.account.bytes -= c.bytes
 	if ch.UUID != c.UUID || ch.Deleted != nil {
 		c.clear()
 	}
@@ -34,7 +33,7 @@ func (m *Memory) Apply(ctx context.Context, key Key, ch Change) error {
 	for _, r := range records {
 		c.put(Record{r.Time, App{strings.Clone(r.Origin), slices.Clone(r.Doc)}})
 	}
-	a.bytes += c.bytes
+	c.account.bytes += c.bytes
 	return nil
 }
 
@@ -67,10 +66,10 @@ func (m *Memory) Collections(ctx context.Context, user string) ([]Usage, error) 
 		return nil, nil
 	}
 	var all []Usage
-	for _, name := range slices.Sorted(maps.Keys(a.collections)) {
-		c := a.collections[name]
-		all = append(all, Usage{Collection: name, State: c.State, Apps: len(c.records), Bytes: c.bytes})
+	for _, c := range a.collections {
+		all = append(all, Usage{Collection: c.key.Collection, State: c.State, Apps: len(c.records), Bytes: c.bytes})
 	}
+	slices.SortFunc(all, func(a, b Usage) int { return cmp.Compare(a.Collection, b.Collection) })
 	return all, nil
 }
 
@@ -81,6 +80,13 @@ func (m *Memory) Purge(ctx context.Context, user string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	a := m.users[user]
+	if a == nil {
+		return nil
+	}
+	for _, c := range a.collections {
+		delete(m.collections, c.key)
+	}
 	delete(m.users, user)
 	return nil
 }

@@ -5,29 +5,33 @@ import "sort"
 // collection is one collection in [Memory].
 type collection struct {
 	State
-	records map[string]*entry
-	log     []*entry // in ascending order of time; replaced entries stay until there are too many
+	key     Key
+	account *account // of the user
+	kept    bool     // it is in the maps
+
+	records map[string]int // by origin, their places in the log
+	log     []entry        // in ascending order of time; replaced entries stay until there are too many
 	bytes   int64
 	ids     idLog
 }
 
 type entry struct {
-	Record
+	Record   // of a replaced one, the time
 	replaced bool
 }
 
 // put adds r, whose time is not before that of any record there is.
 func (c *collection) put(r Record) {
 	if c.records == nil {
-		c.records = make(map[string]*entry)
+		c.records = make(map[string]int)
 	}
-	if old := c.records[r.Origin]; old != nil {
-		old.replaced = true
+	if i, ok := c.records[r.Origin]; ok {
+		old := &c.log[i]
 		c.bytes -= int64(len(old.Doc))
+		*old = entry{Record{Time: old.Time}, true}
 	}
-	e := &entry{Record: r}
-	c.records[r.Origin] = e
-	c.log = append(c.log, e)
+	c.records[r.Origin] = len(c.log)
+	c.log = append(c.log, entry{Record: r})
 	c.bytes += int64(len(r.Doc))
 	if len(c.log) > 2*len(c.records)+64 {
 		c.compact()
@@ -35,9 +39,10 @@ func (c *collection) put(r Record) {
 }
 
 func (c *collection) compact() {
-	live := make([]*entry, 0, len(c.records))
+	live := make([]entry, 0, len(c.records))
 	for _, e := range c.log {
 		if !e.replaced {
+			c.records[e.Origin] = len(live)
 			live = append(live, e)
 		}
 	}
