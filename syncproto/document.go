@@ -3,6 +3,7 @@ package syncproto
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"unicode/utf8"
@@ -10,10 +11,19 @@ import (
 
 // parseApps reads a pushed body: an array of documents, each with its origin,
 // or an object of documents by origin. Documents are kept as the bytes they
-// are. Of two with the same origin the last counts.
+// are. Of two with the same origin the last counts. A refusal says where in the
+// body it stopped: it may have thousands of them.
 func parseApps(body []byte, l Limits) ([]App, *refusal) {
-	if !utf8.Valid(body) || !json.Valid(body) {
+	if !utf8.Valid(body) {
 		return nil, bad(CodeJSON, "the body is not JSON in UTF-8")
+	}
+	if !json.Valid(body) {
+		msg := "the body is not JSON in UTF-8"
+		var wrong *json.SyntaxError
+		if errors.As(json.Unmarshal(body, new(json.RawMessage)), &wrong) {
+			msg += fmt.Sprintf(": %v, at byte %d", wrong, wrong.Offset)
+		}
+		return nil, bad(CodeJSON, msg)
 	}
 	p := pushParser{scanner: scanner{b: body, most: l.Depth + 1}, limits: l, at: map[string]int{}}
 	var err *refusal
@@ -26,6 +36,7 @@ func parseApps(body []byte, l Limits) ([]App, *refusal) {
 		err = bad(CodeDocument, "want an array of apps, or an object of apps by origin")
 	}
 	if err != nil {
+		err.msg += fmt.Sprintf(", at byte %d", p.i)
 		return nil, err
 	}
 	return p.apps, nil

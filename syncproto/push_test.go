@@ -108,6 +108,23 @@ func TestPushBad(t *testing.T) {
 	}
 }
 
+// Of ten thousand apps one is wrong, and whoever wrote them has to find it.
+func TestPushBadSaysWhere(t *testing.T) {
+	d := newSite(t, syncproto.Config{}).device("ann@example.com")
+	for body, want := range map[string]string{
+		`[{"origin":"a"},{"n":1},{"origin":"b"}]`: "an app without an origin, at byte 23",
+		`[{"origin":"a"},{"x":{"y":1,"y":2}}]`:    `two members of the name \"y\", at byte 31`,
+		`5`:                                       "an object of apps by origin, at byte 0",
+		`[{"origin":"a"},{"origin":"b" "n":1}]`:   `invalid character '\"' after object key:value pair, at byte 31`,
+		`[{"origin":"a"}`:                         "unexpected end of JSON input, at byte 15",
+		"[{\"origin\":\"\xff\"}]":                 "not JSON in UTF-8\"",
+	} {
+		if a := d.post("", body).want(400); !strings.Contains(a.Body.String(), want) {
+			t.Errorf("%s: %s, want it to say %s", body, a.Body, want)
+		}
+	}
+}
+
 func TestConditionalPush(t *testing.T) {
 	s := newSite(t, syncproto.Config{})
 	d := s.device("ann@example.com")
