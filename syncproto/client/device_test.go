@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -642,9 +643,13 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	d := open(t, client.Config{URL: "http://x", Login: login})
-	for _, doc := range []string{``, `5`, `{}`, `{"origin":""}`, `{"origin":5}`} {
-		if err := d.Set(t.Context(), json.RawMessage(doc)); err == nil {
-			t.Errorf("%q is accepted as a document", doc)
+	for doc, want := range map[string]string{
+		``: "unexpected end", `x`: "invalid character", `5`: "want a JSON object", `[]`: "want a JSON object",
+		`{}`: "no origin", `{"origin":""}`: "no origin", `{"origin":5}`: "want a JSON object whose origin is a string",
+	} {
+		err := d.Set(t.Context(), json.RawMessage(doc))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), strconv.Quote(doc)) {
+			t.Errorf("%q as a document: %v, want an error with %q", doc, err, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -176,11 +177,15 @@ func identify(doc json.RawMessage) (origin string, deleted bool, err error) {
 		Origin  *string `json:"origin"`
 		Deleted any     `json:"deleted"`
 	}
-	if err := json.Unmarshal(doc, &v); err != nil {
-		return "", false, fmt.Errorf("client: document: %w", err)
+	err = json.Unmarshal(doc, &v)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return "", false, fmt.Errorf("client: document %.80q: want a JSON object whose origin is a string", doc)
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("client: document %.80q: %w", doc, err)
 	}
 	if v.Origin == nil || *v.Origin == "" {
-		return "", false, fmt.Errorf("client: document %.80s: no origin", doc)
+		return "", false, fmt.Errorf("client: document %.80q: no origin", doc)
 	}
 	return *v.Origin, v.Deleted == true, nil
 }
