@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,96 +9,49 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/brownout-go/brownout/examples/internal/programtest"
+	"github.com/brownout-go/brownout/internal/testserver"
 )
 
-// asProgram makes the test binary be chaosproxy, so that tests can send it
-// signals.
-const asProgram = "CHAOSPROXY_TEST_RUN"
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// program is a running chaosproxy.
-type program struct {
+// process is a running chaosproxy.
+type process struct {
+	*programtest.Program
 	t       *testing.T
-	cmd     *exec.Cmd
 	control string            // URL
 	listen  map[string]string // by proxy
-	mu      sync.Mutex
-	errs    bytes.Buffer
-	ended   chan error
 }
 
 // start runs it and waits until it has said where its n proxies listen.
-func start(t *testing.T, n int, args ...string) *program {
+func start(t *testing.T, n int, args ...string) *process {
 	t.Helper()
-	p := &program{t: t, listen: map[string]string{}, ended: make(chan error, 1)}
-	p.cmd = exec.Command(os.Args[0], append([]string{"-control", "127.0.0.1:0"}, args...)...)
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "DB=127.0.0.1")
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	p := &process{
+		Program: programtest.Start(t, append([]string{"-control", "127.0.0.1:0"}, args...)...),
+		t:       t, listen: map[string]string{},
 	}
-	p.cmd.Stderr = p
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	for i := 0; i <= n && lines.Scan(); i++ {
-		words := strings.Fields(lines.Text())
+	for range n + 1 {
+		line, ok := p.Line()
+		if !ok {
+			t.Fatalf("it has not started: %s", p.Log())
+		}
+		words := strings.Fields(line)
 		if words[0] == "control" {
 			p.control = words[1]
 		} else {
 			p.listen[words[0]] = words[1]
 		}
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, out)
-		p.ended <- p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		p.wait()
-	})
-	if len(p.listen) != n {
-		p.wait()
-		t.Fatalf("it has not started: %s", p.said())
-	}
 	return p
 }
 
-func (p *program) wait() error {
-	err := <-p.ended
-	p.ended <- err
-	return err
-}
-
-// Write takes what it says on standard error.
-func (p *program) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.errs.Write(b)
-}
-
-func (p *program) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.errs.String()
-}
-
-func (p *program) call(method, path, body string) string {
+func (p *process) call(method, path, body string) string {
 	p.t.Helper()
 	req, err := http.NewRequest(method, p.control+path, strings.NewReader(body))
 	if err != nil {
@@ -118,30 +70,6 @@ func (p *program) call(method, path, body string) string {
 		p.t.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
 	}
 	return strings.TrimSpace(string(text))
-}
-
-// echo is an upstream.
-func echo(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer c.Close()
-				_, _ = io.Copy(c, c)
-			})
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	return l.Addr().String()
 }
 
 type client struct {
@@ -197,7 +125,7 @@ func TestFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer udp.Close()
-	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-fault", "100:reset", "-statsd", udp.LocalAddr().String(), "-statsd-prefix", "chaos")
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t), "-fault", "100:reset", "-statsd", udp.LocalAddr().String(), "-statsd-prefix", "chaos")
 	c := dial(t, p.listen["proxy"])
 	if got, err := c.ask("hello"); err == nil {
 		t.Errorf("100:reset lets %q pass", got)
@@ -223,7 +151,7 @@ func TestVaurienCounters(t *testing.T) {
 	}
 	defer udp.Close()
 	file := filepath.Join(t.TempDir(), "transcript")
-	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-statsd", udp.LocalAddr().String(), "-statsd-vaurien", "redis", "-transcript", file)
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t), "-statsd", udp.LocalAddr().String(), "-statsd-vaurien", "redis", "-transcript", file)
 	c := dial(t, p.listen["proxy"])
 	if got, err := c.ask("hello"); got != "hello" {
 		t.Fatal(got, err)
@@ -245,12 +173,12 @@ func TestVaurienCounters(t *testing.T) {
 // TestDrain sends SIGTERM with a connection open: it goes on, new ones are
 // refused, and the program ends once it has ended.
 func TestDrain(t *testing.T) {
-	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-drain", "1m")
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t), "-drain", "1m")
 	c := dial(t, p.listen["proxy"])
 	if got, err := c.ask("hello"); got != "hello" {
 		t.Fatal(got, err)
 	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	for { // until it has stopped listening
@@ -267,28 +195,28 @@ func TestDrain(t *testing.T) {
 		t.Errorf("the API does not show what is left: %s", got)
 	}
 	_ = c.Close()
-	if err := p.wait(); err != nil {
-		t.Errorf("%v: %s", err, p.said())
+	if err := p.Wait(); err != nil {
+		t.Errorf("%v: %s", err, p.Log())
 	}
 }
 
 func TestDrainEnds(t *testing.T) {
-	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-drain", "50ms")
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t), "-drain", "50ms")
 	c := dial(t, p.listen["proxy"])
 	if got, err := c.ask("hello"); got != "hello" {
 		t.Fatal(got, err)
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.wait(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(p.said(), c.LocalAddr().String()) {
-		t.Errorf("it does not say which connection it has cut: %s", p.said())
+	if !strings.Contains(p.Log(), c.LocalAddr().String()) {
+		t.Errorf("it does not say which connection it has cut: %s", p.Log())
 	}
 }
 
 func TestConfig(t *testing.T) {
-	up := strings.Replace(echo(t), "127.0.0.1", "${DB}", 1)
+	t.Setenv("DB", "127.0.0.1")
+	up := strings.Replace(testserver.Echo(t), "127.0.0.1", "${DB}", 1)
 	file := write(t, "chaos.yaml", `
 proxies:
   - name: db
@@ -337,14 +265,13 @@ rules:
 // TestTranscript has both sides of a conversation, and the fault in between.
 func TestTranscript(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "talk.txt")
-	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t), "-fault", "100:delay=1ms", "-transcript", file)
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t), "-fault", "100:delay=1ms", "-transcript", file)
 	c := dial(t, p.listen["proxy"])
 	if got, err := c.ask("hello"); got != "hello" {
 		t.Fatal(got, err)
 	}
 	_ = c.Close()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	if err := p.wait(); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Error(err)
 	}
 	text, err := os.ReadFile(file)
@@ -361,7 +288,7 @@ func TestTranscript(t *testing.T) {
 // TestImport starts with both programs' files, and warns of what they have
 // that has no equal, a line each.
 func TestImport(t *testing.T) {
-	up := echo(t)
+	up := testserver.Echo(t)
 	p := start(t, 2,
 		"-toxiproxy", write(t, "toxiproxy.json", `[{"name":"db","listen":"127.0.0.1:0","upstream":"`+up+`","toxics":[{"type":"limit_data","attributes":{"bytes":3,"speed":1}}]}]`),
 		"-vaurien", write(t, "vaurien.ini", "[vaurien]\nproxy = 127.0.0.1:0\nbackend = "+up+"\nbehavior = 100:blackout\npool_timeout = 30\n"))
@@ -372,7 +299,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("through a blackout: %q", got)
 	}
 	want := "chaosproxy: warning: db: toxic 1: attributes: \"speed\": has no equal\nchaosproxy: warning: [vaurien] pool_timeout: has no equal\n"
-	if got := p.said(); got != want {
+	if got := p.Log(); got != want {
 		t.Errorf("it says\n%swant\n%s", got, want)
 	}
 }
@@ -380,7 +307,7 @@ func TestImport(t *testing.T) {
 // TestVaurienClient makes the calls of vaurienclient.Client: list_behaviors,
 // get_behavior, set_behavior and with_behavior.
 func TestVaurienClient(t *testing.T) {
-	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", echo(t))
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t))
 	getBehavior := func() string {
 		var v struct{ Behavior string }
 		if err := json.Unmarshal([]byte(p.call("GET", "/behavior", "")), &v); err != nil {

@@ -2,34 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
+	"github.com/brownout-go/brownout/examples/internal/program"
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/control"
 )
 
-func main() {
-	// stop restores what signals do by themselves, so a second one ends the
-	// process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	context.AfterFunc(ctx, stop)
-	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintf(os.Stderr, "chaosproxy: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("chaosproxy", run) }
 
 // run serves until ctx ends, and then until the connections have ended.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

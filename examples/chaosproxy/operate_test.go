@@ -12,6 +12,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/brownout-go/brownout/internal/testserver"
 )
 
 // hostile is a name that would run a script if it were ever HTML, and that no
@@ -31,8 +33,8 @@ func (b *browser) choose(selector, option string) {
 func TestPage(t *testing.T) {
 	b := newBrowser(t)
 	config, err := json.Marshal(map[string]any{"proxies": []map[string]any{
-		{"name": "db", "listen": "127.0.0.1:0", "upstream": echo(t), "plan": json.RawMessage(`{"seed": 18446744073709551615}`)},
-		{"name": hostile, "listen": "127.0.0.1:0", "upstream": echo(t), "plan": json.RawMessage(`{"rules":[{"name":"<b>bold</b>","fault":{"kind":"reset"},"off":true}]}`)},
+		{"name": "db", "listen": "127.0.0.1:0", "upstream": testserver.Echo(t), "plan": json.RawMessage(`{"seed": 18446744073709551615}`)},
+		{"name": hostile, "listen": "127.0.0.1:0", "upstream": testserver.Echo(t), "plan": json.RawMessage(`{"rules":[{"name":"<b>bold</b>","fault":{"kind":"reset"},"off":true}]}`)},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +295,7 @@ func TestPage(t *testing.T) {
 		b.put("#proxy-upstream", "nowhere")
 		b.click("#proxy-dialog .main")
 		b.untilSays("#proxy-dialog .error", "must be host:port")
-		b.put("#proxy-upstream", echo(t))
+		b.put("#proxy-upstream", testserver.Echo(t))
 		b.click("#proxy-dialog .main")
 		b.untilSays("#name", "more")
 		if got, err := try(t, b.says("#listen")); got != "hello" {
@@ -356,8 +358,7 @@ func TestPage(t *testing.T) {
 
 	t.Run("the server goes away", func(t *testing.T) {
 		b := b.in(t)
-		_ = p.cmd.Process.Kill()
-		_ = p.wait()
+		p.Kill()
 		b.untilSays("#link", "no answer since")
 		b.photo("lost")
 		b.until(`document.getElementById('main').inert`)
@@ -371,7 +372,7 @@ func TestPage(t *testing.T) {
 // TestPageWithToken is asked for it once, in a tab.
 func TestPageWithToken(t *testing.T) {
 	b := newBrowser(t)
-	p := start(t, 1, "-token", "secret", "-listen", "127.0.0.1:0", "-upstream", echo(t))
+	p := start(t, 1, "-token", "secret", "-listen", "127.0.0.1:0", "-upstream", testserver.Echo(t))
 	b.do(chromedp.Navigate(p.control))
 	b.until(`document.getElementById('token-dialog').open`)
 	b.photo("token")
