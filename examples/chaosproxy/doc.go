@@ -14,6 +14,11 @@
 //	5:reset                 one in twenty breaks the connection with an RST
 //	100:bandwidth=65536     64 KiB a second
 //
+// -behavior has what goes wrong in vaurien's words instead, and -protocol the
+// protocol in whose words its errors are:
+//
+//	chaosproxy -listen :8000 -upstream web:80 -protocol http -behavior 20:delay,5:error
+//
 // A config file has proxies with their plans, in YAML or JSON; ${NAME} is put
 // in from the environment:
 //

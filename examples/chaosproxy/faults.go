@@ -79,6 +79,8 @@ func parseFaults(text string, seed uint64) (faultconn.Plan, error) {
 				return bad(part, fmt.Errorf("%s: must be a number", option))
 			}
 			options = fmt.Sprintf(",%q:%s", option, value)
+		} else if kind == "delay" { // which without an option does nothing
+			return bad(part, fmt.Errorf("says not for how long: %s=2s", part))
 		}
 		mix = append(mix, fmt.Sprintf(`{"percent":%s,"fault":{"kind":%s%s}}`, number, name, options))
 	}

@@ -18,6 +18,7 @@ import (
 // options are what the flags say, checked.
 type options struct {
 	listen, upstream, fault, plan string // a proxy of its own
+	behavior, protocol            string // of it too, as vaurien has them
 	config, toxiproxy, vaurien    string // files
 	control, token                string
 	statsd, prefix, perConn       string
@@ -43,6 +44,8 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.upstream, "upstream", "", "`address` it leads to")
 	fs.StringVar(&o.fault, "fault", "", "`percentages` of exchanges with faults, such as 20:delay=2s,5:reset")
 	fs.StringVar(&o.plan, "plan", "", "YAML or JSON `file` with the plan, instead of -fault")
+	fs.StringVar(&o.behavior, "behavior", "", "`behavior` as vaurien has them, such as blackout or 20:delay,5:error")
+	fs.StringVar(&o.protocol, "protocol", "", "`protocol` in whose words -behavior says error: http, memcached, redis, mysql, postgres, smtp or ldap; empty: random bytes")
 	fs.StringVar(&o.config, "config", "", "YAML or JSON `file` with proxies and their plans")
 	fs.StringVar(&o.toxiproxy, "toxiproxy", "", "configuration `file` of Toxiproxy, JSON")
 	fs.StringVar(&o.vaurien, "vaurien", "", "configuration `file` of vaurien, ini")
@@ -69,8 +72,11 @@ func (o options) check() error {
 	if (o.listen == "") != (o.upstream == "") {
 		errs = append(errs, errors.New("-listen and -upstream go together"))
 	}
-	if o.listen == "" && (o.fault != "" || o.plan != "") {
-		errs = append(errs, errors.New("-fault and -plan are for the proxy of -listen and -upstream"))
+	if o.listen == "" && (o.fault != "" || o.plan != "" || o.behavior != "") {
+		errs = append(errs, errors.New("-fault, -plan and -behavior are for the proxy of -listen and -upstream"))
+	}
+	if o.protocol != "" && o.behavior == "" {
+		errs = append(errs, errors.New("-protocol: is that of -behavior, which is not given"))
 	}
 	if o.fault != "" && o.plan != "" {
 		errs = append(errs, errors.New("-fault and -plan: give one of them"))
@@ -98,7 +104,7 @@ func (o options) check() error {
 // proxies reads what the flags name.
 func (o options) proxies(env func(string) (string, bool)) (all []control.Proxy, warnings []string, err error) {
 	if o.listen != "" {
-		p := control.Proxy{Name: "proxy", Listen: o.listen, Upstream: o.upstream}
+		p := control.Proxy{Name: "proxy", Listen: o.listen, Upstream: o.upstream, Behavior: o.behavior, Protocol: o.protocol}
 		if o.plan != "" {
 			p.Plan, err = readPlan(o.plan, env)
 		} else {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -9,7 +11,9 @@ import (
 func TestBadFlags(t *testing.T) {
 	for args, says := range map[string]string{
 		"-listen :1":          "-listen and -upstream go together",
-		"-fault 5:reset":      "-fault and -plan are for the proxy",
+		"-fault 5:reset":      "-fault, -plan and -behavior are for the proxy",
+		"-behavior blackout":  "-fault, -plan and -behavior are for the proxy",
+		"-protocol http":      "is that of -behavior",
 		"-control :8474":      "give a -token too",
 		"-control 8474":       "must be host:port",
 		"-statsd x":           "must be host:port",
@@ -44,6 +48,7 @@ func TestParseFaults(t *testing.T) {
 		"delay=2s":         "must be percent:fault",
 		"x:delay=2s":       "must be percent:fault",
 		"20:nap":           "must be one of",
+		"5:reset,20:delay": "says not for how long: 20:delay=2s",
 		"20:delay=long":    "must be a duration",
 		"20:reset=2s":      "takes no value",
 		"20:bandwidth=x":   "rate: must be a number",
@@ -54,6 +59,22 @@ func TestParseFaults(t *testing.T) {
 		if _, err := parseFaults(text, 0); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", text, err, says)
 		}
+	}
+}
+
+// TestBehavior says no in the words of the protocol, as vaurien's command line
+// has it.
+func TestBehavior(t *testing.T) {
+	up := httptest.NewServer(http.NotFoundHandler())
+	defer up.Close()
+	p := start(t, 1, "-listen", "127.0.0.1:0", "-upstream", up.Listener.Addr().String(), "-behavior", "100:error", "-protocol", "http")
+	resp, err := http.Get("http://" + p.listen["proxy"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%s, want 503", resp.Status)
 	}
 }
 
