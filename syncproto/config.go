@@ -32,7 +32,8 @@ type Config struct {
 	// they end with the process, and no other server accepts them.
 	Sessions Sessions
 	// Marks repairs the received of pushes. Nil keeps the last 65,536 marks
-	// in this process, about 13 MiB.
+	// in this process, about 13 MiB. Servers whose states are cached have to
+	// share them if others write too, as those of the package memcache do.
 	Marks Marks
 
 	// BaseURL is where clients find the handler, without a slash at the end,

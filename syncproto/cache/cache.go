@@ -17,7 +17,10 @@ type Config struct {
 	// TTL is how long a state is believed. Zero means for ever, which is right
 	// if every write goes through this cache. Where others write too, such as
 	// other servers, it is by how much a poll may be late; nothing is missed,
-	// for a poll that is told of no news keeps its since.
+	// for a poll that is told of no news keeps its since. Such servers have to
+	// share their [syncproto.Marks]: each would else believe of a client that it
+	// has what it was sent, and never got, before it was told of no news by the
+	// other.
 	TTL time.Duration
 	// Size is how many collections are remembered, at about 300 bytes each. The
 	// ones not asked for longest go first. Zero means 65,536.

@@ -192,36 +192,52 @@ func (k *keeper) end(ctx context.Context, done func()) error {
 	done()
 	k.ready.Wait()
 	// Now nobody writes any more, and each needs one more pull that is not late.
-	var truth map[string]json.RawMessage
+	quiet := time.Now()
+	var lost, odd []string
 	if err := whole(func() bool {
 		if k.device.Pending() > 0 {
 			return false
 		}
 		docs, err := k.fetch(ctx)
-		truth = docs
-		return err == nil && maps.EqualFunc(docs, k.device.All(), func(a, b json.RawMessage) bool { return string(a) == string(b) })
+		if err != nil || !maps.EqualFunc(docs, k.device.All(), func(a, b json.RawMessage) bool { return string(a) == string(b) }) {
+			return false
+		}
+		lost, odd = k.compare(docs)
+		return len(lost) == 0 || time.Since(quiet) > k.h.late
 	}); err != nil {
 		return err
 	}
+	for _, e := range lost {
+		k.h.failf("device %d: the edit %s is lost", k.n, e)
+	}
+	for _, e := range odd {
+		k.h.failf("device %d: nobody made the edit %s", k.n, e)
+	}
+	return nil
+}
+
+// compare returns the edits that were made, and removed by nobody, and are not
+// there, and those that are there and nobody made.
+func (k *keepers) compare(docs map[string]json.RawMessage) (lost, odd []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	have := map[string]bool{}
-	for origin, doc := range truth {
+	for origin, doc := range docs {
 		for _, name := range edits(doc) {
 			have[origin+" "+name] = true
 		}
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	for e := range k.made {
 		if !have[e] && !k.removed[e] {
-			k.h.failf("device %d: the edit %s is lost", k.n, e)
+			lost = append(lost, e)
 		}
 	}
 	for e := range have {
 		if !k.tried[e] {
-			k.h.failf("device %d: nobody made the edit %s", k.n, e)
+			odd = append(odd, e)
 		}
 	}
-	return nil
+	return lost, odd
 }
 
 // fetch reads what the service has.

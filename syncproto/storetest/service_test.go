@@ -75,25 +75,60 @@ func TestServiceHistoriesOfMemory(t *testing.T) {
 func TestServiceHistoriesOfCaches(t *testing.T) {
 	const ttl = 50 * time.Millisecond
 	cached := func(late time.Duration) (wrong []string) {
-		return serviceHistories(t, 40, func(t *testing.T, _ uint64) Service {
-			db := new(syncproto.Memory)
+		return serviceHistories(t, 60, func(t *testing.T, seed uint64) Service {
+			db, marks := new(syncproto.Memory), &sharedMarks{marks: map[string]sharedMark{}}
 			s := Service{Late: late}
 			for i := range 2 {
 				store, err := cache.New(db, cache.Config{TTL: ttl})
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.Servers = append(s.Servers, group(t, syncproto.Config{Store: store}, asItIs).Servers[i])
+				s.Servers = append(s.Servers, group(t, syncproto.Config{Store: store, Marks: marks}, asItIs).Servers[i])
 			}
-			return s
+			return badNetwork(t, s, seed)
 		})
 	}
 	if wrong := cached(ttl); len(wrong) > 0 {
 		t.Errorf("%s", strings.Join(wrong, "\n"))
 	}
 	if len(cached(0)) == 0 {
-		t.Error("late polls not caught in 40 histories")
+		t.Error("late polls not caught in 60 histories")
 	}
+}
+
+// sharedMarks are those of all servers of a service.
+type sharedMarks struct {
+	mu    sync.Mutex
+	marks map[string]sharedMark
+	turns uint64
+}
+
+type sharedMark struct {
+	until syncproto.Time
+	turn  uint64
+}
+
+func (m *sharedMarks) Begin(_ context.Context, name string, since syncproto.Time) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.turns++
+	m.marks[name] = sharedMark{since, m.turns}
+	return m.turns, nil
+}
+
+func (m *sharedMarks) Advance(_ context.Context, name string, turn uint64, until syncproto.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.marks[name].turn == turn {
+		m.marks[name] = sharedMark{until, turn}
+	}
+	return nil
+}
+
+func (m *sharedMarks) Mark(_ context.Context, name string) (syncproto.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.marks[name].until, nil
 }
 
 // badNetwork lets a service be reached over connections that lose requests and
