@@ -2,31 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	exponential "github.com/cenkalti/backoff/v5"
 
 	"github.com/brownout-go/brownout/backoff"
+	"github.com/brownout-go/brownout/examples/internal/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	context.AfterFunc(ctx, stop)
-	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintf(os.Stderr, "appdir: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { program.Main("appdir", run) }
 
 // run syncs once, or until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
