@@ -76,14 +76,21 @@ func compile(p Plan) *compiled {
 
 // inherit lets the rules of the plan before go on that are in this one too.
 func (c *compiled) inherit(before *compiled) {
-	for i, r := range c.rules {
-		at := slices.IndexFunc(before.rules, func(old *rule) bool { return old.name == r.name })
-		if at < 0 || !before.rules[at].same(r) {
+	on := 0
+	for i := range c.plan.Rules {
+		planned := &c.plan.Rules[i]
+		if planned.Off {
 			continue
 		}
-		c.rules[i] = before.rules[at]
+		r := &c.rules[on]
+		on++
+		at := slices.IndexFunc(before.rules, func(old *rule) bool { return old.name == (*r).name })
+		if at < 0 || !before.rules[at].same(*r) {
+			continue
+		}
+		*r = before.rules[at]
 		// Faults that keep what they have seen have to stay the same values.
-		c.plan.Rules[i].Fault, c.plan.Rules[i].Mix = before.plan.Rules[at].Fault, before.plan.Rules[at].Mix
+		planned.Fault, planned.Mix = (*r).Fault, (*r).Mix
 	}
 }
 

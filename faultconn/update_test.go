@@ -588,3 +588,24 @@ func TestUpdateIsAtomic(t *testing.T) {
 		t.Errorf("%d hits in %d exchanges", h, n)
 	}
 }
+
+// Rules that are switched off and on leave the others what they are, in what
+// Plan returns too.
+func TestUpdateBesideRulesThatAreOff(t *testing.T) {
+	var inj faultconn.Injector
+	plan := func(off ...bool) faultconn.Plan {
+		return rules(
+			faultconn.Rule{Name: "a", Fault: fault.Hang{}, Off: off[0]},
+			faultconn.Rule{Name: "b", Fault: fault.Delay{For: time.Second}, Off: off[1]},
+			faultconn.Rule{Name: "c", Mix: []faultconn.Share{{Percent: 50, Fault: fault.Reset{}}}, Off: off[2]},
+		)
+	}
+	must(t, &inj, plan(false, false, false))
+	for i := range 64 {
+		p := plan(i&1 > 0, i*5/3&2 > 0, i*7/5&4 > 0)
+		update(t, &inj, p)
+		if got := inj.Plan(); got.String() != p.String() {
+			t.Fatalf("update %d put in force\n%v\nwant\n%v", i, got, p)
+		}
+	}
+}
