@@ -38,7 +38,7 @@ type conn struct {
 // Bits of conn.state.
 const (
 	keeping  uint32 = 1 << iota // something is kept from an earlier Read
-	holding                     // something is held back from an earlier Write
+	writing                     // a Write has the turn, or has left something held
 	wasReset                    // a fault has reset the connection
 	wasEnded                    // a fault has ended it with a FIN
 	told                        // the reset has been reported, as the kernel does once
@@ -164,18 +164,36 @@ func endStream(c net.Conn) {
 func (c *conn) LocalAddr() net.Addr  { return c.inner.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
 
+// ended is why no deadline can be set any more, though the wrapped connection
+// may have to stay open.
+func (c *conn) ended() error {
+	if c.state.Load()&closed == 0 {
+		return nil
+	}
+	return c.fail("set", net.ErrClosed)
+}
+
 func (c *conn) SetDeadline(t time.Time) error {
+	if err := c.ended(); err != nil {
+		return err
+	}
 	c.readGate.set(t)
 	c.writeGate.set(t)
 	return c.inner.SetDeadline(t)
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
+	if err := c.ended(); err != nil {
+		return err
+	}
 	c.readGate.set(t)
 	return c.inner.SetReadDeadline(t)
 }
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
+	if err := c.ended(); err != nil {
+		return err
+	}
 	c.writeGate.set(t)
 	return c.inner.SetWriteDeadline(t)
 }
@@ -229,7 +247,7 @@ func (c *conn) closeUnder(h hold) error {
 	switch {
 	case e.Discard:
 		_ = c.inner.SetDeadline(time.Unix(1, 0))
-		if c.inj.lose(c.inner, h.by) {
+		if c.inj.lose(c.closeInner, h.by) {
 			return nil
 		}
 	case e.Reset:

@@ -149,6 +149,9 @@ func within(n int, limit int64) int { return int(min(int64(n), limit)) }
 // ask draws for the unit if that has not been done and asks the fault chosen.
 // The event is not nil when the rule fires for the first time in the unit.
 func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Event) {
+	if s.stopped {
+		return Effect{}, nil // meanwhile; it must not be counted as struck again
+	}
 	u := s.unit(k)
 	dir := direction(k)
 	if v.log != nil && !u.fired {

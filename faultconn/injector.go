@@ -28,8 +28,8 @@ type Injector struct {
 
 // lost is a connection that was closed without its peer knowing.
 type lost struct {
-	conn net.Conn
-	by   *rule
+	close func() error
+	by    *rule
 }
 
 // point counts the connections wrapped under one name.
@@ -98,6 +98,15 @@ func (i *Injector) With(p Plan) (undo func(), err error) {
 
 // use puts a plan in force and returns the one before.
 func (i *Injector) use(next *compiled, goOn bool) (before *compiled) {
+	before, found := i.swap(next, goOn)
+	for _, l := range found {
+		_ = l.close()
+	}
+	return before
+}
+
+// swap returns the connections too that no rule keeps open any longer.
+func (i *Injector) swap(next *compiled, goOn bool) (before *compiled, found []lost) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	before = i.plan.Load()
@@ -122,10 +131,10 @@ func (i *Injector) use(next *compiled, goOn bool) (before *compiled) {
 		if !l.by.over.Load() {
 			return false
 		}
-		_ = l.conn.Close()
+		found = append(found, l)
 		return true
 	})
-	return before
+	return before, found
 }
 
 // Plan returns the plan in force.
@@ -217,13 +226,13 @@ func (i *Injector) forget(c *conn) {
 
 // lose keeps a connection open that its user has closed. It reports false when
 // the rule is gone meanwhile, and nobody would close it.
-func (i *Injector) lose(c net.Conn, by *rule) bool {
+func (i *Injector) lose(close func() error, by *rule) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if by.over.Load() {
 		return false
 	}
-	i.lost = append(i.lost, lost{c, by})
+	i.lost = append(i.lost, lost{close, by})
 	return true
 }
 

@@ -54,7 +54,7 @@ func (c *packetConn) judge(k OpKind, b []byte, addr net.Addr) ([]packet, error) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.inj.plan.Load()
-	if p == nil {
+	if p == nil || c.closed {
 		return []packet{{b, addr, time.Time{}}}, nil
 	}
 	if c.view == nil || c.view.compiled != p {

@@ -38,19 +38,28 @@ func (c *conn) failed(op string, err error) error {
 	return err
 }
 
-func (c *conn) writeHeld(b []byte) (n int, err error) {
+// beginWrite waits for the turn. Until endWrite no other Write goes the way that
+// is free, or it would come out in the middle of this one when the plan goes.
+func (c *conn) beginWrite() *outbound {
 	h := c.outbound()
 	h.turn <- struct{}{}
-	defer func() {
-		if h.hold.on {
-			c.state.Or(holding)
-		} else {
-			c.state.And(^holding)
-		}
-		<-h.turn
-	}()
+	c.state.Or(writing)
+	return h
+}
+
+func (c *conn) endWrite() {
+	h := c.outbound()
+	if !h.hold.on {
+		c.state.And(^writing)
+	}
+	<-h.turn
+}
+
+func (c *conn) writeHeld(b []byte) (n int, err error) {
+	h := c.beginWrite()
+	defer c.endWrite()
 	v := c.view()
-	if v != nil {
+	if v != nil && len(b) > 0 {
 		v.call(OpWrite)
 	}
 	for {
@@ -66,7 +75,7 @@ func (c *conn) writeHeld(b []byte) (n int, err error) {
 			}
 			continue
 		}
-		if v = c.view(); v == nil {
+		if v = c.view(); v == nil || len(b) == 0 {
 			m, err := c.inner.Write(b)
 			n += m
 			if err != nil {
@@ -149,9 +158,8 @@ func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
 	if c.clear() {
 		return inner.CloseWrite()
 	}
-	h := c.outbound()
-	h.turn <- struct{}{}
-	defer func() { <-h.turn }()
+	h := c.beginWrite()
+	defer c.endWrite()
 	if err := c.over("close"); err != nil {
 		return err
 	}
