@@ -56,6 +56,9 @@ func (c *conn) readAhead() (done <-chan struct{}) {
 		return nil
 	}
 	a := &ahead{more: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{})}
+	for _, kept := range h.queue { // by one that a deadline has ended
+		a.bytes += len(kept.data)
+	}
 	h.ahead = a
 	c.reader.Go(func() { a.run(c) })
 	return a.done
@@ -77,6 +80,7 @@ func (a *ahead) run(c *conn) {
 			select {
 			case <-a.room:
 			case <-c.end:
+				return // nobody takes any more
 			}
 		}
 		behind = full
@@ -104,6 +108,13 @@ func (a *ahead) take() (queue []arrival, more bool) {
 	queue, a.queue, a.bytes = a.queue, nil, 0
 	signal(a.room)
 	return queue, !a.ended
+}
+
+// enough lets the reading ahead end with what comes next.
+func (h *inbound) enough() {
+	if h.ahead != nil {
+		h.ahead.need(false)
+	}
 }
 
 // need says whether it has to go on, and reports whether it does.
@@ -150,7 +161,7 @@ func (h *inbound) unflood(d *verdict, a *arrival) {
 			d.delays = slices.DeleteFunc(d.delays, func(d delay) bool { return d.latency })
 		}
 	}
-	if d.effect.Latency == 0 && h.ahead != nil {
-		h.ahead.need(false)
+	if d.effect.Latency == 0 {
+		h.enough()
 	}
 }

@@ -1,7 +1,9 @@
 package faultconn
 
 import (
+	"errors"
 	"io"
+	"os"
 	"time"
 )
 
@@ -18,6 +20,8 @@ type inbound struct {
 	after error     // to be returned with the last of ready
 	hold  hold
 
+	passed bool // the end of the stream has been returned
+
 	flood bool          // more has come than could be read ahead
 	idle  time.Duration // how long nothing has come, in a flood
 }
@@ -27,6 +31,11 @@ func (c *conn) inbound() *inbound {
 		c.in.CompareAndSwap(nil, &inbound{turn: make(chan struct{}, 1)})
 	}
 	return c.in.Load()
+}
+
+// keeps reports whether the next Read has to look here first.
+func (h *inbound) keeps() bool {
+	return h.ahead != nil || len(h.queue) > 0 || len(h.ready) > 0 || h.after != nil || h.hold.on
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -46,7 +55,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	h := c.inbound()
 	h.turn <- struct{}{} // whoever has it obeys the same deadline and Close
 	defer func() {
-		if h.ahead != nil || len(h.queue) > 0 || len(h.ready) > 0 || h.after != nil || h.hold.on {
+		if h.keeps() {
 			c.state.Or(keeping)
 		} else {
 			c.state.And(^keeping)
@@ -59,12 +68,15 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	if n > 0 || err != nil {
 		c.arrived(arrival{data: b[:n], err: err})
 	}
-	if v := c.view(); v != nil {
+	if v := c.view(); v != nil && len(b) > 0 {
 		v.call(OpRead)
 	}
 	for {
 		if err := c.over("read"); err != nil {
 			return 0, err
+		}
+		if len(b) == 0 && h.keeps() {
+			return 0, nil
 		}
 		if c.readGate.expired() {
 			return 0, c.timedOut("read")
@@ -82,7 +94,7 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 			}
 			err := h.after
 			h.after = nil
-			if n > 0 || err != nil || len(b) == 0 {
+			if n > 0 || err != nil {
 				return n, err
 			}
 		case len(h.queue) > 0:
@@ -101,9 +113,6 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 func (c *conn) arrived(a arrival) {
 	h := c.inbound()
 	a.at = time.Now()
-	if a.err != io.EOF {
-		a.err = nil // the next Read finds out
-	}
 	if len(h.queue) == 0 && len(h.ready) == 0 && len(h.hold.data) == 0 {
 		h.buf = append(h.buf[:0], a.data...)
 		a.data = h.buf
@@ -128,7 +137,7 @@ func (c *conn) take(b []byte) (n int, err error, done bool) {
 		h.idle += time.Since(begun)
 		a.idle = h.idle
 	}
-	if n == 0 && err != io.EOF {
+	if n == 0 && (err != io.EOF || h.passed) {
 		return 0, c.failed("read", err), true
 	}
 	h.idle = 0
@@ -144,7 +153,7 @@ func (c *conn) take(b []byte) (n int, err error, done bool) {
 		}
 		v.advance(OpRead, a.data[:d.n])
 	}
-	if a.data = a.data[d.n:]; len(a.data) > 0 || err == io.EOF {
+	if a.data = a.data[d.n:]; !a.empty() {
 		c.arrived(a)
 	}
 	return d.n, nil, d.n > 0
@@ -157,11 +166,15 @@ func (c *conn) judge() {
 	v := c.view()
 	switch {
 	case len(a.data) == 0 && a.err != io.EOF: // not for plans to decide upon
-		h.after, a.err = c.failed("read", a.err), nil
+		if !errors.Is(a.err, os.ErrDeadlineExceeded) { // which may have moved: the next Read finds out
+			h.after = c.failed("read", a.err)
+		}
+		a.err = nil
 		h.trim()
 	case v == nil && len(a.data) == 0:
 		h.ended()
 	case v == nil:
+		h.enough()
 		h.ready, a.data = a.data, nil
 		h.trim()
 	default:
@@ -206,9 +219,10 @@ func (h *inbound) trim() {
 	}
 }
 
-// ended passes the end of the stream on. The next Read asks for it again.
+// ended passes the end of the stream on. Later Reads ask for it again, but are
+// not late again.
 func (h *inbound) ended() {
-	h.after, h.queue[0].err = io.EOF, nil
+	h.after, h.queue[0].err, h.passed = io.EOF, nil, true
 	h.trim()
 }
 
