@@ -62,6 +62,9 @@ func (x *exchange) authorize() bool {
 		return false
 	}
 	s, err := x.cfg.Sessions.Check(x.r.Context(), user, token)
+	if err == nil {
+		err = s.check(false)
+	}
 	switch {
 	case errors.Is(err, ErrNoSession):
 		x.unauthorized("log in first", err)

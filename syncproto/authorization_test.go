@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -97,6 +98,50 @@ func TestSessionStoreDownIsNot401(t *testing.T) {
 	a := s.device("ann@example.com").get("").want(503)
 	if a.Header().Get("Retry-After") == "" {
 		t.Errorf("503 without Retry-After")
+	}
+}
+
+// carelessSessions return what they are told to.
+type carelessSessions struct{ issued, checked syncproto.Session }
+
+func (c *carelessSessions) Issue(context.Context, string) (syncproto.Session, error) {
+	return c.issued, nil
+}
+
+func (c *carelessSessions) Check(context.Context, string, string) (syncproto.Session, error) {
+	return c.checked, nil
+}
+
+// Sessions without an ID would share their marks, and hide updates from each
+// other's devices; a token that is too long would be refused at each request.
+func TestSessionsThatAreNotAsTheyHaveToBe(t *testing.T) {
+	good := syncproto.Session{ID: strings.Repeat("i", 255), Token: strings.Repeat("t", 1024), Expires: time.Now().Add(time.Hour)}
+	c := &carelessSessions{good, syncproto.Session{ID: good.ID}}
+	s := newSite(t, syncproto.Config{Sessions: c})
+	d := s.device("ann@example.com")
+	d.get("").want(200)
+	for what, change := range map[string]func(*syncproto.Session){
+		"without an ID":        func(s *syncproto.Session) { s.ID = "" },
+		"ID has 256 bytes":     func(s *syncproto.Session) { s.ID += "i" },
+		"Token has 1025 bytes": func(s *syncproto.Session) { s.Token += "t" },
+		"without a Token":      func(s *syncproto.Session) { s.Token = "" },
+		"Expires":              func(s *syncproto.Session) { s.Expires = time.Time{} },
+	} {
+		c.issued, c.checked = good, good
+		change(&c.issued)
+		form := url.Values{"assertion": {"ann@example.com?a=x"}, "audience": {"x"}}.Encode()
+		s.do("POST", "/verify", form, "Content-Type", "application/x-www-form-urlencoded").want(503)
+		if e := s.events[len(s.events)-1]; e.Err == nil || !strings.Contains(e.Err.Error(), what) {
+			t.Errorf("a login: event %+v, want an error that says %q", e, what)
+		}
+		if change(&c.checked); what == "without a Token" || what == "Expires" {
+			d.get("").want(200) // Check leaves them out
+			continue
+		}
+		d.get("").want(503)
+		if e := s.events[len(s.events)-1]; e.Err == nil || !strings.Contains(e.Err.Error(), what) {
+			t.Errorf("a pull: event %+v, want an error that says %q", e, what)
+		}
 	}
 }
 

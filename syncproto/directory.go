@@ -16,7 +16,9 @@ type Directory interface {
 	Collections(ctx context.Context, user string) ([]Usage, error)
 
 	// Purge forgets a user: records, uuids, markers, times and IDs. What is
-	// written afterwards begins anew.
+	// written afterwards begins anew; devices whose sessions go on write again
+	// what they have, so end those before. Where states are remembered in front
+	// of the store, as the packages cache and memcache do, purge through them.
 	Purge(ctx context.Context, user string) error
 }
 

@@ -2,14 +2,18 @@ package syncproto_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
@@ -23,6 +27,17 @@ func login(h http.Handler, assertion, audience string) (status int, body string)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w.Code, w.Body.String()
+}
+
+// authorization finds in the answer to a login what to send with requests.
+func authorization(body string) string {
+	var answer struct {
+		Authorization string `json:"http_authorization"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		log.Fatal(err)
+	}
+	return answer.Authorization
 }
 
 // passwords is a verifier of one's own: the assertion is "user password".
@@ -69,29 +84,78 @@ func ExampleStore() {
 		Store:       frozen{new(syncproto.Memory)},
 		Verifier:    verify.Plain{},
 		Development: true,
-		Sessions:    anybody{},
 		RetryAfter:  func() time.Duration { return 10 * time.Minute },
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
+	_, body := login(h, "ann@example.com?a=demo", "demo")
 	r := httptest.NewRequest("POST", "/collections/ann@example.com/apps", strings.NewReader(`[]`))
-	r.Header.Set("Authorization", "AppSync eA==:YW5uQGV4YW1wbGUuY29t:eA==")
+	r.Header.Set("Authorization", authorization(body))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	fmt.Println(w.Code, w.Header().Get("Retry-After"), w.Body)
 	// Output: 503 600 {"status":"failure","reason":"temporarily unavailable"}
 }
 
-// anybody takes every token for a session of whoever is named with it.
-type anybody struct{}
-
-func (anybody) Issue(_ context.Context, user string) (syncproto.Session, error) {
-	return syncproto.Session{ID: user, Token: "x", Expires: time.Now().Add(time.Hour)}, nil
+// siteSessions are sessions of one's own, which end when somebody logs out.
+type siteSessions struct {
+	mu      sync.Mutex
+	byToken map[string]siteSession
 }
 
-func (anybody) Check(_ context.Context, user, _ string) (syncproto.Session, error) {
-	return syncproto.Session{ID: user, Expires: time.Now().Add(time.Hour)}, nil
+type siteSession struct{ id, user string }
+
+func (s *siteSessions) Issue(_ context.Context, user string) (syncproto.Session, error) {
+	id, token := rand.Text(), rand.Text()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byToken[token] = siteSession{id, user}
+	return syncproto.Session{ID: id, Token: token, Expires: time.Now().AddDate(1, 0, 0)}, nil
+}
+
+func (s *siteSessions) Check(_ context.Context, user, token string) (syncproto.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found, ok := s.byToken[token]; ok && found.user == user {
+		return syncproto.Session{ID: found.id}, nil
+	}
+	return syncproto.Session{}, syncproto.ErrNoSession // a 401
+}
+
+func (s *siteSessions) logout(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.byToken, func(_ string, found siteSession) bool { return found.user == user })
+}
+
+// Sessions of one's own can be ended, which SignedSessions can't.
+func ExampleSessions() {
+	sessions := &siteSessions{byToken: map[string]siteSession{}}
+	h, err := syncproto.New(syncproto.Config{
+		Store:       new(syncproto.Memory),
+		Verifier:    verify.Plain{},
+		Development: true,
+		Sessions:    sessions,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, body := login(h, "ann@example.com?a=demo", "demo")
+	auth := authorization(body)
+	pull := func() int {
+		r := httptest.NewRequest("GET", "/collections/ann@example.com/apps", nil)
+		r.Header.Set("Authorization", auth)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	fmt.Println(pull())
+	sessions.logout("ann@example.com")
+	fmt.Println(pull())
+	// Output:
+	// 200
+	// 401
 }
 
 // Limits bound one request, a quota what a user may hold. Clients are told.

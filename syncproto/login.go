@@ -54,6 +54,9 @@ func (x *exchange) login() {
 	}
 	x.event.User = id.Email
 	s, err := x.cfg.Sessions.Issue(x.r.Context(), id.Email)
+	if err == nil {
+		err = s.check(true)
+	}
 	if err != nil {
 		x.unavailable(fmt.Errorf("syncproto: issue a session: %w", err))
 		return

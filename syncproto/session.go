@@ -16,11 +16,11 @@ import (
 // Sessions hands out the tokens that follow a login and says later whose they
 // are. It is called concurrently.
 type Sessions interface {
-	// Issue begins a session for a user. Session.Token is set.
+	// Issue begins a session for a user. All fields of it are set.
 	Issue(ctx context.Context, user string) (Session, error)
 
-	// Check returns the session of a token if it belongs to that user and has
-	// not ended. An error that is [ErrNoSession] becomes a 401, on which old
+	// Check returns the session of a token, at least its ID, if it belongs to
+	// that user and has not ended. An error that is [ErrNoSession] becomes a 401, on which old
 	// clients stop for good; so return it only when it is certain. Any other
 	// error, such as that of a session store out of reach, becomes a 503. A
 	// Token in the session is one that the client should use from now on; the
@@ -28,11 +28,39 @@ type Sessions interface {
 	Check(ctx context.Context, user, token string) (Session, error)
 }
 
-// A Session is one login of one user.
+// A Session is one login of one user: what one of their devices has. One that is
+// not as it has to be is a 503, and an Event says what is wrong with it.
 type Session struct {
-	ID      string    // the same for all tokens of the session, unlike those of others
-	Token   string    // any bytes, at most 1024
-	Expires time.Time // of the token
+	// ID is the same for all tokens of the session, and unlike those of others,
+	// also of the same user's; otherwise Marks of one device would count for
+	// another. It is no secret. At most 255 bytes, and not empty.
+	ID string
+	// Token is what the client shows in each request: any bytes, at most 1024.
+	Token string
+	// Expires is when the token ends, as the client is told (valid-until).
+	Expires time.Time
+}
+
+const (
+	maxSessionID = 255
+	maxToken     = 1024
+)
+
+// check tells what is wrong with what Sessions return.
+func (s Session) check(issued bool) error {
+	switch {
+	case s.ID == "":
+		return errors.New("a Session without an ID")
+	case len(s.ID) > maxSessionID:
+		return fmt.Errorf("a Session whose ID has %d bytes: at most %d", len(s.ID), maxSessionID)
+	case len(s.Token) > maxToken:
+		return fmt.Errorf("a Session whose Token has %d bytes: at most %d", len(s.Token), maxToken)
+	case issued && s.Token == "":
+		return errors.New("a Session without a Token")
+	case issued && s.Expires.IsZero():
+		return errors.New("a Session whose Expires is not set")
+	}
+	return nil
 }
 
 // SignedSessions are [Sessions] that nothing has to remember: the token says
