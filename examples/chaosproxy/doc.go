@@ -41,8 +41,10 @@
 // reset one; and scenarios. With -token it asks for the token.
 //
 // -statsd sends a counter for each fault that strikes, and -statsd-vaurien those
-// of each connection that vaurien sent. -log writes a line of JSON, and
-// -transcript what both sides have said, with the faults in between.
+// of each connection that vaurien sent. -log writes a line of JSON for each
+// fault, and for each client whose upstream cannot be dialled though no fault
+// says so, which the page tells too. -transcript writes what both sides have
+// said, with the faults in between.
 //
 // SIGTERM and Ctrl-C stop listening and wait until the connections have ended,
 // -drain at the most. A second one ends the program at once.

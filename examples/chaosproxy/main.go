@@ -13,6 +13,7 @@ import (
 	"github.com/brownout-go/brownout/examples/internal/program"
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/control"
+	"github.com/brownout-go/brownout/faultconn/proxy"
 )
 
 func main() { program.Main("chaosproxy", run) }
@@ -37,8 +38,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer done()
 	line := newTimeline(s.Totals)
-	told := s.OnFault
+	told, heard := s.OnFault, s.OnConn
 	s.OnFault = func(e faultconn.Event) { told(e); line.fault(e) }
+	s.OnConn = func(e proxy.Event) { heard(e); line.conn(e) }
 	handler, err := site(s, line)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.statsd, "statsd", "", "`host:port` to send a counter to for each fault; empty: none")
 	fs.StringVar(&o.prefix, "statsd-prefix", "chaosproxy", "`prefix` of the counters")
 	fs.StringVar(&o.perConn, "statsd-vaurien", "", "also count as vaurien did, as `PROTOCOL`.UUID.start and so on: new names for each connection")
-	fs.BoolVar(&o.log, "log", false, "log each fault to standard error")
+	fs.BoolVar(&o.log, "log", false, "log each fault, and each dial to an upstream that fails by itself, to standard error")
 	fs.StringVar(&o.transcript, "transcript", "", "`file` to append what clients and upstreams say to, with marks where faults strike")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides which exchanges -fault strikes, and which connections toxics")
 	fs.DurationVar(&o.drain, "drain", 10*time.Second, "longest `time` to wait for connections at the end")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/control"
+	"github.com/brownout-go/brownout/faultconn/proxy"
 )
 
 const (
@@ -33,6 +35,7 @@ type timeline struct {
 
 	mu      sync.Mutex
 	faults  map[string]*strikes // of the second that has not ended
+	failed  map[string]*failures
 	before  map[string]control.Total
 	seconds []second // oldest first
 	last    int      // number of the last one
@@ -47,12 +50,13 @@ type second struct {
 
 // moment is a second of one proxy.
 type moment struct {
-	Up          int64    `json:"up"` // bytes
-	Down        int64    `json:"down"`
-	Connections int      `json:"connections"` // at its end
-	Revision    int64    `json:"revision"`
-	Faults      int64    `json:"faults"`
-	Strikes     *strikes `json:"strikes,omitempty"`
+	Up          int64     `json:"up"` // bytes
+	Down        int64     `json:"down"`
+	Connections int       `json:"connections"` // at its end
+	Revision    int64     `json:"revision"`
+	Faults      int64     `json:"faults"`
+	Strikes     *strikes  `json:"strikes,omitempty"`
+	Failed      *failures `json:"failed,omitempty"`
 }
 
 // strikes are faults of one second.
@@ -61,8 +65,15 @@ type strikes struct {
 	Events []string       `json:"events"` // the first
 }
 
+// failures are clients of one second that had no connection to the upstream,
+// though no fault was asked for.
+type failures struct {
+	Clients int    `json:"clients"`
+	Says    string `json:"says"` // why, of the last
+}
+
 func newTimeline(totals func() []control.Total) *timeline {
-	return &timeline{totals: totals, began: time.Now(), faults: map[string]*strikes{}, before: map[string]control.Total{}}
+	return &timeline{totals: totals, began: time.Now(), faults: map[string]*strikes{}, failed: map[string]*failures{}, before: map[string]control.Total{}}
 }
 
 // run ends a second each second, until ctx ends.
@@ -92,15 +103,47 @@ func (t *timeline) fault(e faultconn.Event) {
 		s.Rules[e.Rule]++
 	}
 	if len(s.Events) < mostEvents {
-		says := strings.TrimSuffix(e.String(), fmt.Sprintf(" (seed %d)", e.Seed))
-		if len(says) > mostText {
-			says = strings.ToValidUTF8(says[:mostText], "") + "…"
-		}
+		says := short(strings.TrimSuffix(e.String(), fmt.Sprintf(" (seed %d)", e.Seed)))
 		if e.Client != "" {
 			says += ", of " + e.Client
 		}
 		s.Events = append(s.Events, says)
 	}
+}
+
+// conn notes what is wrong with the surroundings of a proxy.
+func (t *timeline) conn(e proxy.Event) {
+	if !unasked(e) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.failed[e.Proxy]
+	if f == nil {
+		f = &failures{}
+		t.failed[e.Proxy] = f
+	}
+	f.Clients++
+	f.Says = short(e.Err.Error())
+}
+
+// unasked reports whether an event is a failure that neither a fault nor a
+// command has brought about: an upstream that is down, or has another address.
+func unasked(e proxy.Event) bool {
+	switch e.Kind {
+	case proxy.AcceptFailed:
+		return true
+	case proxy.DialFailed:
+		return e.Conn.Faults == 0 && !errors.Is(e.Err, context.Canceled)
+	}
+	return false
+}
+
+func short(text string) string {
+	if len(text) > mostText {
+		return strings.ToValidUTF8(text[:mostText], "") + "…"
+	}
+	return text
 }
 
 func (t *timeline) end() {
@@ -115,10 +158,10 @@ func (t *timeline) end() {
 		if a.Revision < b.Revision || a.Up < b.Up || a.Down < b.Down || a.Faults < b.Faults {
 			b = control.Total{} // another proxy of this name
 		}
-		s.Proxies[a.Proxy] = moment{a.Up - b.Up, a.Down - b.Down, a.Connections, a.Revision, a.Faults - b.Faults, t.faults[a.Proxy]}
+		s.Proxies[a.Proxy] = moment{a.Up - b.Up, a.Down - b.Down, a.Connections, a.Revision, a.Faults - b.Faults, t.faults[a.Proxy], t.failed[a.Proxy]}
 		now[a.Proxy] = a
 	}
-	t.before, t.faults = now, map[string]*strikes{}
+	t.before, t.faults, t.failed = now, map[string]*strikes{}, map[string]*failures{}
 	if len(t.seconds) == remembered {
 		t.seconds = slices.Delete(t.seconds, 0, 1)
 	}

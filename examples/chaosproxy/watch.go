@@ -10,6 +10,7 @@ import (
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/control"
 	"github.com/brownout-go/brownout/faultconn/observe"
+	"github.com/brownout-go/brownout/faultconn/proxy"
 	"github.com/brownout-go/brownout/faultconn/transcript"
 )
 
@@ -50,6 +51,11 @@ func (o options) watch(s *control.Server) (done func(), err error) {
 		}
 	}
 	s.OnFault = obs.Observe
+	s.OnConn = func(e proxy.Event) {
+		if obs.Log != nil && unasked(e) {
+			obs.Log.Warn("proxy: "+string(e.Kind), zap.String("proxy", e.Proxy), zap.String("client", e.Conn.Client), zap.Error(e.Err))
+		}
+	}
 	if o.transcript != "" {
 		f, err := os.OpenFile(o.transcript, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {

@@ -19,6 +19,20 @@ export function shown(state) {
 // serverNow is the server's time, which a browser's clock need not have.
 const serverNow = (state) => (state.seconds.length ? state.seconds.at(-1).end + Date.now() - state.at : Date.now());
 
+// failing is what keeps clients from the upstream, though nobody has asked for
+// it: how many there were of late, and what the last one met; null for nothing.
+function failing(seconds, name) {
+  let clients = 0;
+  let last = null;
+  for (const second of seconds.slice(-60)) {
+    const f = second.proxies[name]?.failed;
+    if (!f) continue;
+    clients += f.clients;
+    last = { at: second.end, says: f.says };
+  }
+  return last && { clients, ...last };
+}
+
 // render shows the state, as main.js keeps it. act is what actions returns, and
 // show(name), which shows another proxy.
 export function render(state, act) {
@@ -54,8 +68,9 @@ function renderProxies(state, act, now) {
     text(a.querySelector('.rate'), last ? rate(last.up + last.down) : '');
     const on = (p.plan.rules ?? []).filter((r) => !r.off).length + (p.toxics ?? []).length + (p.behavior && p.behavior !== 'dummy' ? 1 : 0);
     const badge = a.querySelector('.badge');
-    text(badge, !p.enabled ? 'not listening' : on ? many(on, 'fault') : '');
-    badge.className = `badge ${!p.enabled ? 'off' : on ? 'bad' : ''}`;
+    const ill = failing(state.seconds, p.name);
+    text(badge, !p.enabled ? 'not listening' : ill ? 'dials failed' : on ? many(on, 'fault') : '');
+    badge.className = `badge ${!p.enabled ? 'off' : ill || on ? 'bad' : ''}`;
     spark(a.querySelector('svg'), points, now, span(state.seconds));
   });
   const more = state.proxies.length - some.length;
@@ -69,6 +84,9 @@ function renderProxy(state, act, p, now) {
   text($('upstream'), p.upstream);
   text($('revision'), p.revision);
   $('enabled').checked = p.enabled;
+  const ill = failing(state.seconds, p.name);
+  $('failing').hidden = !ill;
+  text($('failing'), ill ? `In the last minute ${many(ill.clients, 'client')} got no connection, and no fault is why. The last at ${clock(ill.at)}: ${ill.says}` : '');
   act.showLevel(levelOf(state.rules));
   const points = series(state.seconds, p.name);
   const last = points.at(-1);
