@@ -42,7 +42,7 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.SetOutput(out)
 	fs.Usage = func() { fmt.Fprint(out, usage); fs.PrintDefaults() }
 	fs.StringVar(&o.url, "url", "http://127.0.0.1:5000", "`where` the server's sync handler is")
-	fs.StringVar(&o.login, "login", "", "`who` logs in: file:PATH of an assertion or token, which is read whenever it is needed, or an e-mail address, for servers that are for development")
+	fs.StringVar(&o.login, "login", "", "`who` logs in, when there is no session in DIR/.appdir that goes on: file:PATH of an assertion or token, which is read whenever it is needed, or an e-mail address, for servers that are for development")
 	fs.StringVar(&o.audience, "audience", "", "`site` that the assertion was made for; empty: that of -url")
 	fs.StringVar(&o.collection, "collection", "apps", "`name` of the collection")
 	fs.BoolVar(&o.watch, "watch", false, "go on syncing, whenever something changes on either side")

@@ -12,15 +12,18 @@ import (
 
 // Config is what a [Device] is made of. URL and Login have to be given.
 type Config struct {
-	// URL is where the handler is mounted, without a slash at the end.
+	// URL is where the handler is mounted, without a slash at the end. If it is
+	// another one than before, the device logs in there and goes on with what it
+	// has; the uuid tells whether it is the same collection.
 	URL string
 	// Login gives an assertion and the audience that it was made for. It is
 	// called when the device has no session, or when the server no longer
-	// accepts the one it has.
+	// accepts the one it has. A login of another user than before is an error.
 	Login func(ctx context.Context) (assertion, audience string, err error)
 	// Collection is the name of the collection. Empty means "apps".
 	Collection string
-	// Storage keeps the device's state over restarts. Nil keeps it in memory.
+	// Storage keeps the device's state over restarts: that of one collection of
+	// one user. Nil keeps it in memory.
 	Storage Storage
 	// HTTP sends the requests. Nil means http.DefaultClient.
 	HTTP *http.Client

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -38,6 +40,12 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 		if err := json.Unmarshal(b, d.st); err != nil {
 			return nil, fmt.Errorf("client: load: the stored state is not one: %w", err)
 		}
+	}
+	if of := d.st.URL[strings.LastIndexByte(d.st.URL, '/')+1:]; of != "" && of != url.PathEscape(c.Collection) {
+		return nil, fmt.Errorf("client: load: the stored state is of the collection %q, not of %q: give each a Storage of its own", of, c.Collection)
+	}
+	if d.st.Server != "" && d.st.Server != c.URL {
+		d.st.Auth = "" // log in there
 	}
 	return d, nil
 }
@@ -104,9 +112,9 @@ func (d *Device) Remove(ctx context.Context, origins ...string) error {
 // [DeletedError].
 func (d *Device) Forget(ctx context.Context) error {
 	return d.update(ctx, func(s *state) {
-		auth, url, n := s.Auth, s.URL, s.Changes
+		old := *s
 		*s = *newState()
-		s.Auth, s.URL, s.Changes = auth, url, n
+		s.Server, s.User, s.URL, s.Auth, s.Changes = old.Server, old.User, old.URL, old.Auth, old.Changes
 	})
 }
 

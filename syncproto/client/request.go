@@ -128,17 +128,25 @@ func (d *Device) login(ctx context.Context) error {
 	}
 	defer res.Body.Close()
 	var v struct {
-		URL  string `json:"collection_url"`
-		Auth string `json:"http_authorization"`
+		Email string `json:"email"`
+		URL   string `json:"collection_url"`
+		Auth  string `json:"http_authorization"`
 	}
 	if err := answer("login", res, &v); err != nil {
 		return err
+	}
+	d.mu.Lock()
+	user := d.st.User
+	d.mu.Unlock()
+	if user != "" && v.Email != user {
+		return fmt.Errorf("client: login: it is that of %q, and what is stored is of %q: give each user a Storage of its own", v.Email, user)
 	}
 	i := strings.LastIndexByte(v.URL, '/')
 	if i < 0 || v.Auth == "" {
 		return &StatusError{Op: "login", Status: http.StatusOK, Reason: "the answer has no collection_url or no http_authorization"}
 	}
 	return d.update(ctx, func(s *state) {
+		s.Server, s.User = d.cfg.URL, v.Email
 		s.Auth, s.URL = v.Auth, v.URL[:i+1]+url.PathEscape(d.cfg.Collection)
 	})
 }

@@ -13,8 +13,11 @@ import (
 
 // state is what a device has to remember.
 type state struct {
-	URL   string         `json:"collection_url,omitempty"`
-	Auth  string         `json:"authorization,omitempty"`
+	Server string `json:"server,omitempty"` // that URL and Auth are of
+	User   string `json:"user,omitempty"`
+	URL    string `json:"collection_url,omitempty"`
+	Auth   string `json:"authorization,omitempty"`
+
 	Since syncproto.Time `json:"since"`
 	UUID  string         `json:"uuid,omitempty"`
 	// Docs are the documents by origin, and Changed those of them that the
