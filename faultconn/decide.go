@@ -23,8 +23,7 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 	for _, c := range v.courses {
 		c.begin(k, v.id.server)
 	}
-	now := time.Now()
-
+	now := v.moment(k)
 	for _, s := range v.rules {
 		for _, w := range s.watch {
 			w.Watch(v.op(s, &unit{}, k, data, now))
@@ -83,6 +82,17 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		d.n = min(d.n, quantum(d.effect.Rate))
 	}
 	return d
+}
+
+// moment is now, or zero if no rule wants to know: it is what an operation that
+// does not concern any would pay most for.
+func (v *view) moment(k OpKind) time.Time {
+	for _, s := range v.rules {
+		if ask, _ := s.asks(k); ask || len(s.watch) > 0 {
+			return time.Now()
+		}
+	}
+	return time.Time{}
 }
 
 // decideClock asks one rule, whose moment has come.

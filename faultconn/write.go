@@ -100,14 +100,16 @@ func (c *conn) send(v *view, b []byte) (int, error) {
 	if d.effect.Err != nil {
 		d.n = min(d.effect.Bytes, d.n)
 	}
-	n := d.n
-	h.hold = d.hold(time.Time{})
-	e, err := c.pause("write")
-	if err != nil {
-		return 0, err
-	}
-	if err := c.over("write"); err != nil {
-		return 0, err
+	n, e := d.n, d.effect
+	if !e.nothing() {
+		h.hold = d.hold(time.Time{})
+		var err error
+		if e, err = c.pause("write"); err != nil {
+			return 0, err
+		}
+		if err := c.over("write"); err != nil {
+			return 0, err
+		}
 	}
 	data := b[:n]
 	switch {
