@@ -95,9 +95,7 @@ func (s *skewed) boot() {
 				c.done <- c.do(t.Context(), store)
 			}
 			if store != nil {
-				if err := store.Close(); err != nil {
-					t.Error(err)
-				}
+				_ = store.Close() // some of its connections may be dead
 			}
 		})
 	}()

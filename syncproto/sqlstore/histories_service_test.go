@@ -127,8 +127,12 @@ type fleet struct {
 // serve serves a store as the third server, and returns the faults that it has.
 func (f *fleet) serve(s syncproto.Store) *faultconn.Injector {
 	f.t.Helper()
-	secret, err := open(f.t, f.dsn).Secret(f.t.Context())
+	db, err := Open(f.t.Context(), f.dsn)
 	if err != nil {
+		f.t.Fatal(err)
+	}
+	secret, err := db.Secret(f.t.Context())
+	if err := errors.Join(err, db.Close()); err != nil { // before it is killed
 		f.t.Fatal(err)
 	}
 	h, inj, err := historyServer(s, &syncproto.SignedSessions{Keys: [][]byte{secret}}, f.cache, 1)
