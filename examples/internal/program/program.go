@@ -22,10 +22,15 @@ import (
 // An error is printed with the command's name before it, and the exit status is
 // 1. [flag.ErrHelp] is no error: who asked for the usage has got it.
 func Main(name string, run func(ctx context.Context, args []string, stdout, stderr io.Writer) error) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	context.AfterFunc(ctx, stop) // restores what signals do by themselves
+	signalled, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer restore()
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	context.AfterFunc(signalled, func() {
+		restore() // before run knows: a second signal must not go to the first one's listener
+		end()
+	})
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
