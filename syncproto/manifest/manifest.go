@@ -18,8 +18,9 @@ import (
 // Handler answers GET ?url=... with the manifest that is found there. It fetches
 // http and https URLs from public addresses, looked at when it connects, after
 // the name was resolved and at each of at most three redirects; it answers 400
-// for a URL that it doesn't take and 502 if what it fetched is no manifest. It
-// sends no cookies and uses no proxy. Whoever can reach it can make it fetch: put a limit around it.
+// for a URL that it doesn't take and 502 if what it fetched is no manifest: a
+// 200 of the type application/x-web-app-manifest+json. It sends no cookies and
+// uses no proxy. Whoever can reach it can make it fetch: put a limit around it.
 //
 // The zero Handler is ready to use, and safe for concurrent use.
 type Handler struct {
@@ -31,6 +32,10 @@ type Handler struct {
 	// private and other addresses that are not public; anything else has to
 	// see to that itself.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	// OnError is told why a request was answered 502, which may tell of the
+	// network behind and so is not for clients. It must not block. Nil tells
+	// nobody.
+	OnError func(r *http.Request, err error)
 }
 
 const (
@@ -53,7 +58,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := h.fetch(r.Context(), u)
-	if err != nil { // which may tell of the network behind: not for the client
+	if err != nil {
+		if h.OnError != nil {
+			h.OnError(r, err)
+		}
 		http.Error(w, "the manifest could not be fetched", http.StatusBadGateway)
 		return
 	}
@@ -102,8 +110,12 @@ func (h *Handler) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
-	if t, _, err := mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil || t != contentType || res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("manifest: status %d, type %q", res.StatusCode, t)
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("manifest: fetch: status %d", res.StatusCode)
+	}
+	said := res.Header.Get("Content-Type")
+	if t, _, err := mime.ParseMediaType(said); err != nil || t != contentType {
+		return nil, fmt.Errorf("manifest: fetch: the type %q, want %s", said, contentType)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, int64(size)+1))
 	if err == nil && len(body) > size {

@@ -108,17 +108,31 @@ func TestHandler(t *testing.T) {
 			<-done
 		}()
 
-		m := &Handler{Size: 100, DialContext: func(ctx context.Context, n, addr string) (net.Conn, error) {
-			return network.DialContext(ctx, n, addr)
-		}}
-		for path, want := range map[string]int{
-			"/good": 200, "/moved": 200, "/limit": 200,
-			"/html": 502, "/large": 502, "/missing": 502, "/file": 502, "/round": 502, "/slow": 502,
+		var told error
+		m := &Handler{
+			Size: 100,
+			DialContext: func(ctx context.Context, n, addr string) (net.Conn, error) {
+				return network.DialContext(ctx, n, addr)
+			},
+			OnError: func(_ *http.Request, err error) { told = err },
+		}
+		for path, why := range map[string]string{
+			"/good": "", "/moved": "", "/limit": "",
+			"/html": `type "text/html", want application/`, "/large": "more than 100 bytes", "/missing": "status 404",
+			"/file": "want http(s)", "/round": "too many redirects", "/slow": "deadline exceeded",
 		} {
+			told = nil
+			want := 200
+			if why != "" {
+				want = 502
+			}
 			begin := time.Now()
 			w := get(m, "http://apps.example.com"+path)
 			if w.Code != want || time.Since(begin) > defaultTimeout {
 				t.Errorf("%s: %d after %v, want %d", path, w.Code, time.Since(begin), want)
+			}
+			if (told != nil) != (why != "") || told != nil && !strings.Contains(told.Error(), why) {
+				t.Errorf("%s: OnError was told %v, want %q", path, told, why)
 			}
 			if want == 200 && w.Header().Get("Content-Type") != contentType {
 				t.Errorf("%s: type %q", path, w.Header().Get("Content-Type"))
