@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -19,10 +20,10 @@ func (Plain) Verify(_ context.Context, assertion, audience string) (syncproto.Id
 	email, want, ok := strings.Cut(assertion, "?a=")
 	name, host, at := strings.Cut(email, "@")
 	if !ok || !at || name == "" || host == "" {
-		return syncproto.Identity{}, syncproto.ErrBadAssertion
+		return syncproto.Identity{}, fmt.Errorf("verify: want EMAIL?a=AUDIENCE: %w", syncproto.ErrBadAssertion)
 	}
 	if decoded, err := url.QueryUnescape(want); want != audience && (err != nil || decoded != audience) {
-		return syncproto.Identity{}, syncproto.ErrBadAssertion
+		return syncproto.Identity{}, fmt.Errorf("verify: made for another audience: %w", syncproto.ErrBadAssertion)
 	}
 	return syncproto.Identity{Email: email, Issuer: host, Development: true}, nil
 }

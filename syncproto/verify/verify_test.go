@@ -38,6 +38,18 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// Whoever tries a server out gets it wrong at first, and reads the answer.
+func TestPlainSaysWhatItWants(t *testing.T) {
+	for assertion, want := range map[string]string{
+		"ann@example.com":     "verify: want EMAIL?a=AUDIENCE: assertion not accepted",
+		"ann@example.com?a=y": "verify: made for another audience: assertion not accepted",
+	} {
+		if _, err := (verify.Any{verify.Tokens{}, verify.Plain{}}).Verify(t.Context(), assertion, "x"); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", assertion, err, want)
+		}
+	}
+}
+
 func TestTokens(t *testing.T) {
 	sum := sha256.Sum256([]byte("secret"))
 	hash := hex.EncodeToString(sum[:])
