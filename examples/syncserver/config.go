@@ -22,6 +22,7 @@ type config struct {
 	verifier   string   // "dev" or "remote=URL"
 	audiences  []string // empty: any with dev, the server's own URL otherwise
 	budget     time.Duration
+	wait       time.Duration // zero: nobody waits for news
 	retryAfter time.Duration
 	faults     string // empty: no plan
 }
@@ -53,6 +54,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	fs.StringVar(&c.verifier, "verifier", "dev", "`who` checks logins: remote=URL of a BrowserID verification service, or dev: test assertions and email?a=audience, on loopback only")
 	fs.StringVar(&audience, "audience", "", "`sites` whose logins are accepted, such as https://apps.example.com, with commas between them; empty: this server's URL")
 	fs.DurationVar(&c.budget, "budget", 2*time.Second, "longest `time` a request may take before it is answered 503")
+	fs.DurationVar(&c.wait, "wait", time.Minute, "longest `time` a client may wait for news in one request, by long poll or event stream; 0: none may")
 	fs.DurationVar(&c.retryAfter, "retry-after", 120*time.Second, "`time` after which a client that got a 503 shall come back, in whole seconds")
 	fs.StringVar(&c.faults, "faults", "", "YAML or JSON `file` with a plan of faults for the connections \"memcached\" (dialled) and \"clients\" (accepted)")
 	if err := fs.Parse(args); err != nil {
@@ -115,6 +117,9 @@ func (c config) check() error {
 	}
 	if c.budget <= 0 {
 		bad("budget", c.budget.String(), "want a time above zero, such as 2s")
+	}
+	if c.wait < 0 || c.wait > 0 && c.wait < time.Second {
+		bad("wait", c.wait.String(), "want a second or more, or 0")
 	}
 	if c.retryAfter < time.Second {
 		bad("retry-after", c.retryAfter.String(), "want a second or more")

@@ -32,6 +32,8 @@ func TestFlags(t *testing.T) {
 		{"-audience https://a.example", "goes with -verifier remote"},
 		{"-budget 0s", "above zero"},
 		{"-budget soon", "invalid value"},
+		{"-wait 0", ""},
+		{"-wait -1s", "a second or more, or 0"},
 		{"-retry-after 10ms", "a second or more"},
 		{"serve", "takes flags only"},
 	} {

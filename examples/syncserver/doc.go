@@ -5,9 +5,10 @@
 //
 // Every request is answered within its budget or with a 503 that says when to
 // come back. Every successful GET carries the poll interval that an operator has
-// set with appsync-backoff, without ever waiting for memcached. A plan of faults
-// given with -faults makes the connections to memcached and the accepted
-// connections misbehave on purpose, to see that the rest holds.
+// set with appsync-backoff, without ever waiting for memcached. Clients may wait
+// for news instead of polling; when the server stops, it lets them go at once. A
+// plan of faults given with -faults makes the connections to memcached and the
+// accepted connections misbehave on purpose, to see that the rest holds.
 //
 //	go run ./examples/syncserver -h
 package main

@@ -27,6 +27,7 @@ func (s *server) serve(ctx context.Context, ln net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
+	s.drain()
 	s.log.Info("draining", zap.Int64("in_flight", s.counts.inFlight.Load()))
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.cfg.budget)
 	defer cancel()

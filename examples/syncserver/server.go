@@ -47,7 +47,9 @@ type server struct {
 	store  syncproto.Store
 	counts counts
 
-	handler http.Handler
+	handler  http.Handler
+	draining context.Context // ends when no more is to begin
+	drain    context.CancelFunc
 
 	closers []func() error // in the order of opening
 }
@@ -56,6 +58,7 @@ type server struct {
 // closes it.
 func newServer(ctx context.Context, cfg config, url string, log *zap.Logger) (_ *server, err error) {
 	s := &server{cfg: cfg, url: url, log: log, start: time.Now()}
+	s.draining, s.drain = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			s.close()
@@ -166,6 +169,7 @@ func (s *server) compose(ctx context.Context) error {
 	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
 	s.limit, err = timeout.New(timeout.Config{
 		Total:      s.cfg.budget,
+		Budget:     s.budget,
 		RetryAfter: func(*timeout.Error) time.Duration { return s.away() },
 		OnEvent:    see.Observe,
 	})
@@ -180,7 +184,7 @@ func (s *server) compose(ctx context.Context) error {
 	if s.operated() {
 		mux.Handle("/backoff", operator(s.asked, s.value))
 	}
-	s.handler = s.counts.handler(s.limit.Handler(mux))
+	s.handler = s.counts.handler(s.limit.Handler(s.untilDraining(mux)))
 	return nil
 }
 
@@ -202,6 +206,7 @@ func (s *server) protocol(ctx context.Context) (http.Handler, error) {
 	see := &syncobserve.Observer{Statsd: s.stats, Log: s.log}
 	cfg := syncproto.Config{
 		Store:      s.store,
+		Watch:      s.watch(),
 		RetryAfter: s.away,
 		OnEvent:    see.Observe,
 	}
@@ -231,6 +236,7 @@ func (s *server) protocol(ctx context.Context) (http.Handler, error) {
 
 // close closes what newServer opened, last first, and waits for it.
 func (s *server) close() {
+	s.drain()
 	for len(s.closers) > 0 {
 		last := len(s.closers) - 1
 		if err := s.closers[last](); err != nil {
