@@ -28,6 +28,8 @@
 // pushed again.
 //
 // The device obeys what servers ask of it if its http.Client does: the
-// transport of the package backoff waits as long as Retry-After and X-Sync-Poll
-// say. By itself it never repeats a request that failed.
+// transport of the package backoff waits as long as Retry-After says, and, for
+// what can wait, as long as X-Sync-Poll says. Which that is the program knows: it
+// marks the context of its Run or Wait, or of a Sync that nobody waits for, with
+// backoff.Deferrable. By itself the device never repeats a request that failed.
 package client

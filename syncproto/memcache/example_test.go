@@ -10,8 +10,9 @@ import (
 // One server of a group over one database and one memcached.
 func Example() {
 	var (
-		db  syncproto.Store // the same for all, such as sqlstore's on PostgreSQL
-		key []byte          // the same for all, 32 random bytes
+		db    syncproto.Store    // the same for all, such as sqlstore's on PostgreSQL
+		key   []byte             // the same for all, 32 random bytes, such as its Secret
+		login syncproto.Verifier // who may log in as whom
 	)
 	mc, err := memcache.New(memcache.Config{Servers: []string{"10.0.0.1:11211"}})
 	if err != nil {
@@ -23,9 +24,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	h, err := syncproto.New(syncproto.Config{
-		Store:    store,
-		Marks:    mc.Marks(),
-		Sessions: &syncproto.SignedSessions{Keys: [][]byte{key}},
+		Store:     store,
+		Verifier:  login,
+		Audiences: []string{"https://apps.example.com"},
+		Marks:     mc.Marks(),
+		Sessions:  &syncproto.SignedSessions{Keys: [][]byte{key}},
 	})
 	if err != nil {
 		log.Fatal(err)
