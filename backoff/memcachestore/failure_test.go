@@ -146,17 +146,22 @@ func TestAFrozenMemcachedEndsAtTheTimeoutAndRecovers(t *testing.T) {
 }
 
 func TestGarbageIsAnErrorAndNotAMiss(t *testing.T) {
-	s := open(t, memcachestore.Config{Timeout: time.Second, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		near, far := net.Pipe()
-		go func() {
-			defer far.Close()
-			far.Read(make([]byte, 1024))
-			io.WriteString(far, "HTTP/1.1 400 Bad Request\r\n\r\n")
-		}()
-		return near, nil
-	}})
-	if v, err := s.Get(t.Context()); err == nil || errors.Is(err, backoff.ErrNotSet) || errors.Is(err, backoff.ErrCorrupt) {
-		t.Errorf("got %v, %v", v, err)
+	for _, garbage := range []string{
+		"HTTP/1.1 400 Bad Request\r\n\r\n",
+		"VALUE " + memcachestore.DefaultKey + " 2 99999999999999\r\n20\r\nEND\r\n", // nobody has the memory for it
+	} {
+		s := open(t, memcachestore.Config{Timeout: time.Second, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() {
+				defer far.Close()
+				far.Read(make([]byte, 1024))
+				io.WriteString(far, garbage)
+			}()
+			return near, nil
+		}})
+		if v, err := s.Get(t.Context()); err == nil || errors.Is(err, backoff.ErrNotSet) || errors.Is(err, backoff.ErrCorrupt) {
+			t.Errorf("%q: got %v, %v", garbage, v, err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/backoff"
+	"github.com/brownout-go/brownout/internal/memcachewire"
 )
 
 // Defaults of [Config]: those of the original tool, but for the timeout.
@@ -87,7 +88,7 @@ func New(c Config) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.servers = append(s.servers, newServer(addr, c.Timeout, c.DialContext))
+		s.servers = append(s.servers, newServer(addr, c.Timeout, memcachewire.Bounded(c.DialContext)))
 	}
 	return s, nil
 }

@@ -29,6 +29,8 @@ import (
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
+
+	"github.com/brownout-go/brownout/internal/memcachewire"
 )
 
 // Config is what a [Client] is made of. Servers have to be given.
@@ -123,7 +125,7 @@ func New(c Config) (*Client, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext // bounded by the context that it is given
 	}
-	mc.Timeout, mc.MaxIdleConns, mc.DialContext = c.Timeout, c.MaxIdleConns, bounded(dial)
+	mc.Timeout, mc.MaxIdleConns, mc.DialContext = c.Timeout, c.MaxIdleConns, memcachewire.Bounded(dial)
 	return &Client{cfg: c, mc: mc}, nil
 }
 

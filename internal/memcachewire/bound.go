@@ -1,4 +1,6 @@
-package memcache
+// Package memcachewire keeps the memcache client from answers that would end the
+// process. Both packages that talk to memcached dial through it.
+package memcachewire
 
 import (
 	"bytes"
@@ -12,12 +14,13 @@ import (
 // comes near it.
 const maxValue = 1 << 20
 
-type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+// A Dialer makes connections.
+type Dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// bounded has the conns of a dialer end at an answer that says of a value that it
+// Bounded has the conns of a dialer end at an answer that says of a value that it
 // is larger than any. The memcache client would make room for whatever size it
 // reads, and one flipped bit makes billions of one: a space into a 0.
-func bounded(dial dialer) dialer {
+func Bounded(dial Dialer) Dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)
 		if err != nil {
