@@ -23,9 +23,10 @@
 //
 // What an operator can say is a [Value]: the interval; the share of responses
 // that carry it; the share of requests that is refused outright; when all this
-// ends; and why. The interval is a promise of a minimum: a client is never told
-// less than the operator said, and exactly that unless [Policy].Jitter asks for
-// more.
+// ends; and why. The interval is a promise of a minimum: a Policy never tells a
+// client less than the operator said, and exactly that unless [Policy].Jitter
+// asks for more. A header that the handler has set stands, so a handler that
+// sends a Retry-After of its own has to ask [Source.Current] too.
 //
 // Several opinions combine with [Max]: the operator's and the one that package
 // adaptive computes from measured load, for instance.
