@@ -105,10 +105,11 @@
 //   - A type assertion to *net.TCPConn or *tls.Conn fails. Wrap below TLS, and
 //     assert interfaces.
 //   - While data are late, a goroutine of the connection reads ahead, up to 256
-//     KiB and until the next data arrive; Close waits for it. So the data may be
-//     gone from the wrapped connection before anybody has asked for them, and
-//     what ends it, be it a reset by the peer, is seen behind the data that came
-//     before.
+//     KiB behind as many that are late, and goes on until the next data after
+//     the last late ones; Close waits for it. So the data may be gone from the
+//     wrapped connection before anybody has asked for them, and what ends it, be
+//     it a reset by the peer, is seen behind the data that came before.
+//   - A Read or Write of no bytes is no operation to rules and waits for nothing.
 //   - Connection numbers count from 1 for each point, in the order of dials and
 //     accepts. Where those race, so do the numbers; draws depend on nothing else.
 //
@@ -118,7 +119,8 @@
 // goroutines, but for one on each connection whose data are late. Timers are
 // stopped by Close and when their rule goes. Waits are on channels and timers of
 // package time, so a fault of twenty seconds costs a test under testing/synctest
-// no time.
+// no time. Reads, and Writes, of several goroutines take turns as on a socket: a
+// Write that a plan cuts into pieces comes out whole all the same.
 //
 // In a bubble of testing/synctest, set the plan inside: When then counts from
 // there. A rule that came into force outside counts from when it finds each

@@ -22,6 +22,10 @@ import (
 // pauses for as long or the next exchange begins. What arrives while nobody reads
 // counts from when somebody does, unless data before it are late.
 //
+// With Scope operation, how late is drawn anew for each Read that finds data, and
+// none come without: a stream brings no more than some 256 to 512 KiB in each
+// delay. With Scope byte and a Chance the same goes for each byte that is struck.
+//
 // With Select.Ops it holds the operations named there instead: a slow dial, a
 // slow accept, a slow close, a write that blocks, once an exchange. For a Write
 // that is held beyond its deadline, the hold goes on into the next Write.
