@@ -1,7 +1,6 @@
 package faultconn
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -130,37 +129,6 @@ func (c *conn) over(op string) error {
 	return c.fail(op, syscall.EPIPE)
 }
 
-// abort closes with a RST where the connection, or one it wraps, can send one.
-func abort(c net.Conn) {
-	for inner := c; ; {
-		if l, ok := inner.(interface{ SetLinger(sec int) error }); ok {
-			_ = l.SetLinger(0)
-			_ = inner.Close()
-			return
-		}
-		n, ok := inner.(interface{ NetConn() net.Conn })
-		if !ok {
-			_ = c.Close()
-			return
-		}
-		inner = n.NetConn()
-	}
-}
-
-// endStream lets the peer see the end of the stream. Closing outright would
-// turn into a RST if there were unread data, so that is left to the user's
-// Close where a half-close can do it.
-func endStream(c net.Conn) {
-	w, canWrite := c.(interface{ CloseWrite() error })
-	r, canRead := c.(interface{ CloseRead() error })
-	if !canWrite || !canRead {
-		_ = c.Close()
-		return
-	}
-	_ = w.CloseWrite()
-	_ = r.CloseRead() // wakes a Read
-}
-
 func (c *conn) LocalAddr() net.Addr  { return c.inner.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
 
@@ -196,76 +164,6 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	}
 	c.writeGate.set(t)
 	return c.inner.SetWriteDeadline(t)
-}
-
-// Close closes the connection; what is held wakes with net.ErrClosed.
-func (c *conn) Close() error {
-	before := c.state.Or(closed)
-	if before&closed != 0 {
-		return c.fail("close", net.ErrClosed)
-	}
-	v := c.view()
-	var h hold
-	if v != nil && before&(wasReset|wasEnded) == 0 {
-		v.call(OpClose)
-		d := v.decide(OpClose, nil)
-		c.inj.emit(d.events)
-		h = d.hold(time.Time{})
-	}
-	c.adopts.Lock()
-	c.current.Swap(nil).stop()
-	c.adopts.Unlock()
-	c.finish()
-	defer c.inj.forget(c)
-	if before&wasReset != 0 {
-		_ = c.closeInner()
-		return nil
-	}
-	if before&wasEnded != 0 {
-		err := c.closeInner()
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-			err = nil
-		}
-		return err
-	}
-	if v == nil {
-		return c.closeInner()
-	}
-	return c.closeUnder(h)
-}
-
-// closeUnder closes as the rules will have it.
-func (c *conn) closeUnder(h hold) error {
-	h.effect.Hang = false // Close never waits for another plan
-	if h.waits() {
-		// Reads and writes end now, the wrapped connection later.
-		_ = c.inner.SetDeadline(time.Unix(1, 0))
-		var g gate
-		g.wait(c.inj, &h, nil, nil)
-	}
-	e := h.effect
-	switch {
-	case e.Discard:
-		_ = c.inner.SetDeadline(time.Unix(1, 0))
-		if c.inj.lose(c.closeInner, h.by) {
-			return nil
-		}
-	case e.Reset:
-		abort(c.inner)
-		c.reader.Wait()
-		return nil
-	}
-	err := c.closeInner()
-	if e.Err != nil {
-		return c.fail("close", e.Err)
-	}
-	return err
-}
-
-func (c *conn) closeInner() error {
-	err := c.inner.Close()
-	c.reader.Wait()
-	return err
 }
 
 // timedOut is what an operation returns whose deadline has passed.

@@ -54,27 +54,7 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		if e.Bytes > 0 && e.Bytes < d.n {
 			d.n = e.Bytes
 		}
-		if e.nothing() {
-			continue
-		}
-		if e.Delay > 0 {
-			d.effect.Delay += e.Delay
-			d.delays = append(d.delays, delay{by: s.rule, long: e.Delay})
-		}
-		if e.Latency > 0 {
-			d.effect.Latency += e.Latency
-			d.delays = append(d.delays, delay{by: s.rule, long: e.Latency, latency: direction(k) == in})
-			d.anew = d.anew || event != nil
-		}
-		d.effect.Copies += e.Copies
-		if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
-			d.effect.Rate, d.rate, d.rated = e.Rate, s.schedule(e, direction(k)), s.rule
-		}
-		if e.Replace || e.ends() {
-			was := d.effect
-			d.effect, d.by = e, s.rule
-			d.effect.Latency, d.effect.Delay = was.Latency, was.Delay
-			d.effect.Rate, d.effect.Copies = was.Rate, was.Copies
+		if d.add(s, e, k, event != nil) {
 			return d // what another rule would do to it could not be told apart
 		}
 	}
@@ -82,6 +62,35 @@ func (v *view) decide(k OpKind, data []byte) verdict {
 		d.n = min(d.n, quantum(d.effect.Rate))
 	}
 	return d
+}
+
+// add adds what one rule does to what the others do, for the first time in its
+// unit or again, and reports whether no later rule can have a say.
+func (d *verdict) add(s *stake, e Effect, k OpKind, anew bool) (last bool) {
+	if e.nothing() {
+		return false
+	}
+	if e.Delay > 0 {
+		d.effect.Delay += e.Delay
+		d.delays = append(d.delays, delay{by: s.rule, long: e.Delay})
+	}
+	if e.Latency > 0 {
+		d.effect.Latency += e.Latency
+		d.delays = append(d.delays, delay{by: s.rule, long: e.Latency, latency: direction(k) == in})
+		d.anew = d.anew || anew
+	}
+	d.effect.Copies += e.Copies
+	if e.Rate > 0 && (d.effect.Rate == 0 || e.Rate < d.effect.Rate) {
+		d.effect.Rate, d.rate, d.rated = e.Rate, s.schedule(e, direction(k)), s.rule
+	}
+	if !e.Replace && !e.ends() {
+		return false
+	}
+	was := d.effect
+	d.effect, d.by = e, s.rule
+	d.effect.Latency, d.effect.Delay = was.Latency, was.Delay
+	d.effect.Rate, d.effect.Copies = was.Rate, was.Copies
+	return true
 }
 
 // moment is now, or zero if no rule wants to know: it is what an operation that
@@ -238,23 +247,6 @@ func (s *stake) number() int {
 	}
 	s.connSeen++
 	return s.connSeen - 1
-}
-
-// words seed a draw: whatever it may depend on, and nothing else. The kind is
-// "" where all kinds of operation share a draw.
-func (v *view) words(s *stake, purpose uint64, k OpKind, unit, offset int64) [8]uint64 {
-	return [8]uint64{s.seed, s.id, v.id.hash, uint64(v.id.number), purpose, hash(string(k)), uint64(unit), uint64(offset)}
-}
-
-func (v *view) draw(s *stake, u *unit, k OpKind) float64 {
-	if s.Scope == PerByte {
-		// That this byte is struck has been drawn; by what has not.
-		return s.total * s.source.at(v.words(s, forChoice, k, u.id, 0)).Float64()
-	}
-	if s.Scope != PerOperation && k != OpClock {
-		k = ""
-	}
-	return 100 * s.source.at(v.words(s, forChoice, k, u.id, 0)).Float64()
 }
 
 func (v *view) op(s *stake, u *unit, k OpKind, data []byte, now time.Time) Op {

@@ -54,6 +54,23 @@ func scramble(x uint64) uint64 {
 	return x ^ x>>31
 }
 
+// words seed a draw: whatever it may depend on, and nothing else. The kind is
+// "" where all kinds of operation share a draw.
+func (v *view) words(s *stake, purpose uint64, k OpKind, unit, offset int64) [8]uint64 {
+	return [8]uint64{s.seed, s.id, v.id.hash, uint64(v.id.number), purpose, hash(string(k)), uint64(unit), uint64(offset)}
+}
+
+func (v *view) draw(s *stake, u *unit, k OpKind) float64 {
+	if s.Scope == PerByte {
+		// That this byte is struck has been drawn; by what has not.
+		return s.total * s.source.at(v.words(s, forChoice, k, u.id, 0)).Float64()
+	}
+	if s.Scope != PerOperation && k != OpClock {
+		k = ""
+	}
+	return 100 * s.source.at(v.words(s, forChoice, k, u.id, 0)).Float64()
+}
+
 // choose maps a draw in [0, 100) to a share; -1 is normal.
 func choose(shares []Share, draw float64) int {
 	for i, s := range shares {

@@ -154,36 +154,3 @@ func (c *conn) pause(op string) (Effect, error) {
 	c.breaks(e)
 	return e, nil
 }
-
-// closeWrite ends the stream to the peer.
-func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
-	if c.clear() {
-		return inner.CloseWrite()
-	}
-	h := c.beginWrite()
-	defer c.endWrite()
-	if err := c.over("close"); err != nil {
-		return err
-	}
-	v := c.view()
-	if v == nil {
-		return inner.CloseWrite()
-	}
-	v.call(OpCloseWrite)
-	d := v.decide(OpCloseWrite, nil)
-	c.inj.emit(d.events)
-	h.hold = d.hold(time.Time{})
-	e, err := c.pause("close")
-	switch {
-	case err != nil:
-		return err
-	case e.Err != nil:
-		return c.fail("close", e.Err)
-	case e.Discard:
-		return nil
-	}
-	if err := c.over("close"); err != nil {
-		return err
-	}
-	return inner.CloseWrite()
-}
