@@ -109,7 +109,8 @@
 //     the last late ones; Close waits for it. So the data may be gone from the
 //     wrapped connection before anybody has asked for them, and what ends it, be
 //     it a reset by the peer, is seen behind the data that came before.
-//   - A Read or Write of no bytes is no operation to rules and waits for nothing.
+//   - A Read or Write of no bytes is no operation to rules, and such a Read does
+//     not wait for data that are late.
 //   - Connection numbers count from 1 for each point, in the order of dials and
 //     accepts. Where those race, so do the numbers; draws depend on nothing else.
 //
