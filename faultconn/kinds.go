@@ -106,7 +106,7 @@ type tcpLikeConn struct {
 }
 
 func (c *tcpLikeConn) CloseWrite() error { return c.closeWrite(c.halfCloser) }
-func (c *tcpLikeConn) CloseRead() error  { return c.halfCloser.CloseRead() }
+func (c *tcpLikeConn) CloseRead() error  { return c.closeRead(c.halfCloser) }
 
 type unixConn struct {
 	*conn
@@ -114,8 +114,18 @@ type unixConn struct {
 }
 
 func (c *unixConn) CloseWrite() error                     { return c.closeWrite(c.unix) }
-func (c *unixConn) CloseRead() error                      { return c.unix.CloseRead() }
+func (c *unixConn) CloseRead() error                      { return c.closeRead(c.unix) }
 func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.unix.SyscallConn() }
 func (c *unixConn) File() (*os.File, error)               { return c.unix.File() }
 func (c *unixConn) SetReadBuffer(bytes int) error         { return c.unix.SetReadBuffer(bytes) }
 func (c *unixConn) SetWriteBuffer(bytes int) error        { return c.unix.SetWriteBuffer(bytes) }
+
+// closeRead does nothing more to a connection that a fault has ended: to its
+// user the peer has closed, which does not keep from closing for reading, while
+// the wrapped one may know already that both sides have.
+func (c *conn) closeRead(inner readCloser) error {
+	if c.state.Load()&(wasEnded|closed) == wasEnded {
+		return nil
+	}
+	return inner.CloseRead()
+}

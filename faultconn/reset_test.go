@@ -138,6 +138,29 @@ func TestCloseIsSeenAsEndOfStream(t *testing.T) {
 	}
 }
 
+// What looks as if the peer had closed can be closed for reading, though by now
+// both sides have ended the socket.
+func TestCloseReadAfterClose(t *testing.T) {
+	var inj faultconn.Injector
+	client, server := tcp(t, &inj)
+	must(t, &inj, one(fault.Close{}))
+	if _, err := client.Write([]byte("x")); err == nil {
+		t.Error("a write to what has been closed succeeds")
+	}
+	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("server reads %v, want io.EOF", err)
+	}
+	server.Close()
+	half := client.(interface{ CloseRead() error })
+	if err := half.CloseRead(); err != nil {
+		t.Errorf("CloseRead: %v", err)
+	}
+	client.Close()
+	if err := half.CloseRead(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("CloseRead after Close: %v", err)
+	}
+}
+
 // The wrapped connection need not be a socket to fail like one.
 func TestResetInMemory(t *testing.T) {
 	var inj faultconn.Injector

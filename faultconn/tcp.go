@@ -93,7 +93,7 @@ func move(w io.Writer, r io.Reader, buf []byte) (n int64, done bool, err error) 
 }
 
 func (c *tcpConn) CloseWrite() error                        { return c.closeWrite(c.tcp) }
-func (c *tcpConn) CloseRead() error                         { return c.tcp.CloseRead() }
+func (c *tcpConn) CloseRead() error                         { return c.closeRead(c.tcp) }
 func (c *tcpConn) SyscallConn() (syscall.RawConn, error)    { return c.tcp.SyscallConn() }
 func (c *tcpConn) File() (*os.File, error)                  { return c.tcp.File() }
 func (c *tcpConn) SetReadBuffer(bytes int) error            { return c.tcp.SetReadBuffer(bytes) }
