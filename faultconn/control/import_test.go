@@ -43,6 +43,7 @@ protocol = memcache
 behavior = 20:delay
     10:error
 stay_connected = true
+http_port = 8080
 
 [behavior:delay]
 sleep = 2.5
@@ -65,7 +66,7 @@ enabled = true
 		t.Errorf("%+v\nwant %+v", p, want)
 	}
 	text := strings.Join(warnings, "\n")
-	for _, about := range []string{"nap:", "foxy", "[statsd]", "stay_connected"} {
+	for _, about := range []string{"nap:", "foxy", "[statsd]", "stay_connected", "-control"} {
 		if strings.Count(text, about) != 1 {
 			t.Errorf("there is not one warning about %s:\n%s", about, text)
 		}

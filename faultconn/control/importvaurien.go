@@ -43,6 +43,8 @@ func FromVaurien(data []byte, env func(name string) (value string, ok bool)) (p 
 					default:
 						warn("[vaurien] protocol = %s: has no equal", value)
 					}
+				case "http", "http_host", "http_port":
+					warn("[vaurien] %s: is not of a proxy: chaosproxy has -control", option)
 				default:
 					warn("[vaurien] %s: has no equal", option)
 				}
@@ -65,7 +67,7 @@ func FromVaurien(data []byte, env func(name string) (value string, ok bool)) (p 
 		case isBehavior:
 			warn("[%s]: has no equal: a behavior written in Python", name)
 		case name == "statsd":
-			warn("[statsd]: belongs to the program, not to a proxy: give it an address there")
+			warn("[statsd]: is not of a proxy: chaosproxy has -statsd and -statsd-prefix")
 		case strings.EqualFold(name, "default") && options["extends"] != "":
 			warn("[%s] extends = %s: is not read: put its options here", name, options["extends"])
 		default:
