@@ -43,6 +43,9 @@
 // begin anew, delete the plan first. A rule without a name is known by its
 // position in the plan.
 //
+// The data of the "fault" events are lines that faultconn.ReadLog reads: who
+// keeps them can have a run struck again, by faultconn.Injector.Replay.
+//
 // # What to rely on
 //
 // No call waits for traffic: a new plan is in force when the reply is sent, on

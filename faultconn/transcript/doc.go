@@ -38,7 +38,9 @@
 // A log shows the first bytes of each read and write, and of each direction of
 // a connection: see [Log]. What is left out is counted. Log.Redact sees each
 // piece before anybody else does; [Mask] makes one of regular expressions. A
-// secret that is cut in two by the way it was read is not recognised.
+// secret that is cut in two by the way it was read is not recognised: a proxy
+// for one reads the first 256 bytes of what it is sent by themselves. Where that
+// matters, return nil for what may hold any part of a secret.
 //
 // # Where a wrapped connection differs
 //
