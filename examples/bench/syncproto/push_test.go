@@ -1,8 +1,11 @@
 package syncproto
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"io"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -14,11 +17,12 @@ import (
 const batch = 64
 
 // BenchmarkPush is a POST of one app over loopback, beside the least that a
-// transaction of one row costs with the same driver and the same durability:
-// one client, and sixteen, between which nothing is shared but the server.
+// transaction of one row costs with the same driver and the same durability, by
+// itself and behind a bare handler: one client, and sixteen, between which
+// nothing is shared but the server.
 func BenchmarkPush(b *testing.B) {
 	b.Run("flushed", func(b *testing.B) {
-		takeTurns(b, batch, subject{"raw", raw(b, full)}, subject{"alone", pushes(b, full, 1)}, subject{"at-once", pushes(b, full, 16)})
+		takeTurns(b, batch, subject{"raw", raw(b, full)}, subject{"handled", handled(b, full)}, subject{"alone", pushes(b, full, 1)}, subject{"at-once", pushes(b, full, 16)})
 	})
 	// As PocketBase has its database: no flush at a commit.
 	b.Run("unflushed", func(b *testing.B) {
@@ -28,8 +32,9 @@ func BenchmarkPush(b *testing.B) {
 	})
 }
 
-// raw writes rows with the driver, one transaction each.
-func raw(b *testing.B, params string) func(int) error {
+// rows opens a database of the least that a push stores, and returns what writes
+// a row to it in a transaction of its own.
+func rows(b *testing.B, params string) func(ctx context.Context, user, origin string, turn int, doc []byte) error {
 	connector, _, err := sqlstore.Connector("sqlite:" + filepath.Join(b.TempDir(), "raw.db") + params)
 	if err != nil {
 		b.Fatal(err)
@@ -45,18 +50,53 @@ func raw(b *testing.B, params string) func(int) error {
 			b.Fatal(err)
 		}
 	}
-	doc := []byte(document(0))
+	return func(ctx context.Context, user, origin string, turn int, doc []byte) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO r VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET written = excluded.written, doc = excluded.doc",
+			user, "apps", origin, turn, doc); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		return tx.Commit()
+	}
+}
+
+// raw writes rows with the driver.
+func raw(b *testing.B, params string) func(int) error {
+	write, doc := rows(b, params), []byte(document(0))
 	return func(turn int) error {
 		for i := range batch {
-			tx, err := db.BeginTx(b.Context(), nil)
-			if err != nil {
+			if err := write(b.Context(), user((turn*batch+i)%users), origin(turn%10), turn, doc); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(b.Context(), "INSERT INTO r VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET written = excluded.written, doc = excluded.doc",
-				user((turn*batch+i)%users), "apps", origin(turn%10), turn, doc); err != nil {
-				return errors.Join(err, tx.Rollback())
-			}
-			if err := tx.Commit(); err != nil {
+		}
+		return nil
+	}
+}
+
+// handled is raw behind a handler that does nothing else, with one client.
+func handled(b *testing.B, params string) func(int) error {
+	write, doc := rows(b, params), document(0)
+	turn := 0
+	client := dial(b, server(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = write(r.Context(), r.URL.Path, origin(turn%10), turn, body)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})))
+	var posts [users][]byte
+	for u := range posts {
+		posts[u] = request("POST", "/"+user(u), "none", doc)
+	}
+	return func(t int) error {
+		turn = t // nobody asks meanwhile
+		for i := range batch {
+			if _, err := client.send(posts[(t*batch+i)%users]); err != nil {
 				return err
 			}
 		}
