@@ -10,7 +10,7 @@ import (
 
 // A long poll outlasts the budget of other requests, and a push ends it.
 func TestLongPoll(t *testing.T) {
-	p := startProgram(t, "-db", "memory:", "-budget", "200ms")
+	p := startProgram(t, "-db", "memory:", "-budget", "900ms")
 	ann := p.login("ann@example.com")
 	until := ann.push("https://a.example")
 
