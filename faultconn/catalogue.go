@@ -30,8 +30,12 @@ type Catalogue []Fault
 //
 // Parse is strict. A field or kind it does not know is an error that says which
 // there are, so that a typing error cannot turn into a plan that does nothing.
-// The plan is validated.
+// Objects and lists may be nested 100 deep, which leaves room for some 90 faults
+// inside one another. The plan is validated.
 func (c Catalogue) Parse(data []byte) (Plan, error) {
+	if deeper(data, mostNested) {
+		return Plan{}, fmt.Errorf("faultconn: plan: nested more than %d deep: put fewer faults inside one another", mostNested)
+	}
 	var p Plan
 	if err := c.decode(reflect.ValueOf(&p).Elem(), data, ""); err != nil {
 		return Plan{}, fmt.Errorf("faultconn: plan: %w", err)
@@ -40,6 +44,32 @@ func (c Catalogue) Parse(data []byte) (Plan, error) {
 		return Plan{}, err
 	}
 	return p, nil
+}
+
+// mostNested bounds how deep a plan is nested: each level reads all that is
+// inside it once more.
+const mostNested = 100
+
+// deeper reports whether objects and lists are nested more than so many deep.
+func deeper(data []byte, most int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if depth > most {
+			return true
+		}
+	}
+	return false
 }
 
 // decode sets v, which is found at the path, from JSON.
@@ -180,6 +210,7 @@ func members(data []byte, path string) ([]member, error) {
 		return nil, fmt.Errorf("%s %s: must be an object", at, excerpt(data))
 	}
 	var all []member
+	given := map[string]bool{}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -189,9 +220,10 @@ func members(data []byte, path string) ([]member, error) {
 		if err := d.Decode(&m.value); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", at, m.name, err)
 		}
-		if slices.ContainsFunc(all, func(o member) bool { return o.name == m.name }) {
+		if given[m.name] {
 			return nil, fmt.Errorf("%s: %s: given twice", at, m.name)
 		}
+		given[m.name] = true
 		all = append(all, m)
 	}
 	if _, err := d.Token(); err != nil {

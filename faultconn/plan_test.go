@@ -11,6 +11,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/framing"
 )
 
 func TestValidateNamesRuleAndField(t *testing.T) {
@@ -139,19 +140,41 @@ func TestParseIsStrict(t *testing.T) {
 	}
 }
 
+// nested is a plan whose rule has so many faults inside one another.
+func nested(faults int) string {
+	const on = `{"kind":"on","protocol":"http","fault":`
+	return `{"rules":[{"fault":` + strings.Repeat(on, faults-1) + `{"kind":"garbage","text":"\"{[{["}` + strings.Repeat("}", faults-1) + `}]}`
+}
+
+// Each level costs a reading of all that is inside it, so they are bounded.
+func TestParseBoundsNesting(t *testing.T) {
+	all := append(fault.Catalogue(), framing.Catalogue()...)
+	if _, err := all.Parse([]byte(nested(97))); err != nil {
+		t.Errorf("97 faults inside one another: %v", err)
+	}
+	const want = "faultconn: plan: nested more than 100 deep: put fewer faults inside one another"
+	for _, in := range []string{nested(98), nested(100_000), strings.Repeat("[", 1<<20)} {
+		if _, err := all.Parse([]byte(in)); err == nil || err.Error() != want {
+			t.Errorf("%.100s: got %v", in, err)
+		}
+	}
+}
+
 // Whatever a file holds, Parse returns, and what it accepts comes back the same.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full().String()))
 	f.Add([]byte(`{"rules":[{"fault":{"kind":"fail","with":"reset"}}]}`))
+	f.Add([]byte(nested(3)))
+	all := append(fault.Catalogue(), framing.Catalogue()...)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := fault.Catalogue().Parse(data)
+		p, err := all.Parse(data)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "faultconn: ") {
 				t.Errorf("error without the package's name: %v", err)
 			}
 			return
 		}
-		again, err := fault.Catalogue().Parse([]byte(p.String()))
+		again, err := all.Parse([]byte(p.String()))
 		if err != nil || p.String() != again.String() {
 			t.Errorf("%s\ncomes back as %s, %v", p, again, err)
 		}
