@@ -76,21 +76,37 @@ func compile(p Plan) *compiled {
 
 // inherit lets the rules of the plan before go on that are in this one too.
 func (c *compiled) inherit(before *compiled) {
+	old := make(map[string]*rule, len(before.rules))
+	for _, r := range before.rules {
+		old[r.name] = r
+	}
 	on := 0
 	for i := range c.plan.Rules {
 		planned := &c.plan.Rules[i]
 		if planned.Off {
 			continue
 		}
-		r := &c.rules[on]
-		on++
-		at := slices.IndexFunc(before.rules, func(old *rule) bool { return old.name == (*r).name })
-		if at < 0 || !before.rules[at].same(*r) {
-			continue
+		r := c.rules[on]
+		if was := old[r.name]; was != nil && was.same(r) {
+			// Faults that keep what they have seen have to stay the same values.
+			c.rules[on], planned.Fault, planned.Mix = was, was.Fault, was.Mix
 		}
-		*r = before.rules[at]
-		// Faults that keep what they have seen have to stay the same values.
-		planned.Fault, planned.Mix = (*r).Fault, (*r).Mix
+		on++
+	}
+}
+
+// retire ends the rules that do not go on in the next plan, which may be nil.
+func (c *compiled) retire(next *compiled) {
+	stay := map[*rule]bool{}
+	if next != nil {
+		for _, r := range next.rules {
+			stay[r] = true
+		}
+	}
+	for _, r := range c.rules {
+		if !stay[r] {
+			r.over.Store(true)
+		}
 	}
 }
 

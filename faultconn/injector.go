@@ -114,11 +114,7 @@ func (i *Injector) swap(next *compiled, goOn bool) (before *compiled, found []lo
 		if goOn && next != nil && before.log == nil {
 			next.inherit(before)
 		}
-		for _, r := range before.rules {
-			if next == nil || !slices.Contains(next.rules, r) {
-				r.over.Store(true)
-			}
-		}
+		before.retire(next)
 	}
 	i.plan.Store(next)
 	for c := range i.conns {

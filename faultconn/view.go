@@ -87,12 +87,14 @@ func newView(p *compiled, id *identity, before *view) *view {
 	id.mu.Lock()
 	defer id.mu.Unlock()
 	v := &view{compiled: p, id: id}
+	left := before.stakes()
 	var fresh *course
 	for _, r := range p.rules {
 		if !r.wants(id) {
 			continue
 		}
-		s := before.stake(r)
+		s := left[r]
+		delete(left, r)
 		if s == nil {
 			if fresh == nil {
 				fresh = &course{opened: time.Now()}
@@ -112,19 +114,22 @@ func newView(p *compiled, id *identity, before *view) *view {
 			v.courses = append(v.courses, s.course)
 		}
 	}
-	before.end(v.rules)
+	for _, s := range left {
+		s.end()
+	}
 	return v
 }
 
-func (v *view) stake(r *rule) *stake {
-	if v != nil {
-		for _, s := range v.rules {
-			if s.rule == r {
-				return s
-			}
-		}
+// stakes are those of the view by their rules; nil if there is no view.
+func (v *view) stakes() map[*rule]*stake {
+	if v == nil {
+		return nil
 	}
-	return nil
+	all := make(map[*rule]*stake, len(v.rules))
+	for _, s := range v.rules {
+		all[s.rule] = s
+	}
+	return all
 }
 
 // begin notes that the operation is under way, as far as exchanges go: a
@@ -206,31 +211,29 @@ func (s *stake) elapsed(v *view, now time.Time) bool {
 		(s.When.Age == 0 || now.Sub(s.opened) >= s.When.Age)
 }
 
-// stop is the end of the connection, or of all rules that can strike it. A timer
-// that is running finds its stake stopped.
+// stop is the end of the connection, or of all rules that can strike it.
 func (v *view) stop() {
-	if v != nil {
-		v.id.mu.Lock()
-		defer v.id.mu.Unlock()
-		v.end(nil)
-	}
-}
-
-// end ends the stakes but for those to be kept. v.id.mu is held.
-func (v *view) end(keep []*stake) {
 	if v == nil {
 		return
 	}
+	v.id.mu.Lock()
+	defer v.id.mu.Unlock()
 	for _, s := range v.rules {
-		if s.stopped || slices.Contains(keep, s) {
-			continue
-		}
-		s.stopped = true
-		if s.clock != nil {
-			s.clock.Stop()
-		}
-		if s.connHits > 0 {
-			s.leave()
-		}
+		s.end()
+	}
+}
+
+// end is the end of the rule here. A timer that is running finds its stake
+// stopped. The lock of the connection's identity is held.
+func (s *stake) end() {
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	if s.clock != nil {
+		s.clock.Stop()
+	}
+	if s.connHits > 0 {
+		s.leave()
 	}
 }
