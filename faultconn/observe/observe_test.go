@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/brownout-go/brownout/faultconn/fault"
 	"github.com/brownout-go/brownout/faultconn/observe"
 	"github.com/brownout-go/brownout/internal/leak"
+	"github.com/brownout-go/brownout/internal/observe/observetest"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -53,11 +55,7 @@ func Example() {
 
 func TestOneCounterAndOneLineForEachFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sent := statsdtest.NewRecordingSender()
-		client, err := statsd.NewClientWithSender(sent, "", 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		client, sent := observetest.Statsd(t)
 		core, lines := observer.New(zap.InfoLevel)
 		obs := &observe.Observer{Statsd: client, Log: zap.New(core)}
 		inj := &faultconn.Injector{OnEvent: obs.Observe}
@@ -72,12 +70,8 @@ func TestOneCounterAndOneLineForEachFault(t *testing.T) {
 		defer conn.Close()
 		go b.Write([]byte("hello"))
 		io.ReadAll(conn)
-		var raw []string
-		for _, s := range sent.GetSent() {
-			raw = append(raw, string(s.Raw))
-		}
-		if want := []string{"faultconn.ca_che.reset:1|c"}; !reflect.DeepEqual(raw, want) {
-			t.Errorf("sent %q, want %q", raw, want)
+		if got, want := sent(), []string{"faultconn.ca_che.reset:1|c"}; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
 		}
 		if lines.Len() != 1 {
 			t.Fatalf("%d lines, want 1", lines.Len())

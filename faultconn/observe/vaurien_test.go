@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
-	"github.com/cactus/go-statsd-client/v5/statsd/statsdtest"
 
 	"github.com/brownout-go/brownout/faultconn/control"
 	"github.com/brownout-go/brownout/faultconn/observe"
 	"github.com/brownout-go/brownout/faultconn/transcript"
+	"github.com/brownout-go/brownout/internal/observe/observetest"
 )
 
 // statsdServer is a real one as far as clients can tell: it hands out the lines
@@ -119,23 +119,19 @@ func TestVaurienNames(t *testing.T) {
 }
 
 func TestVaurienCountsDialsThatFail(t *testing.T) {
-	sent := statsdtest.NewRecordingSender()
-	client, err := statsd.NewClientWithSender(sent, "", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, sent := observetest.Statsd(t)
 	v := &observe.Vaurien{Statsd: client}
 	v.Observe(transcript.Entry{Kind: transcript.Failed, Point: "db", Conn: 1, Err: errors.New("refused")})
 	// Of a connection it has not seen begin it can say nothing.
 	v.Observe(transcript.Entry{Kind: transcript.In, Point: "db", Conn: 1})
 	v.Observe(transcript.Entry{Kind: transcript.Close, Point: "db", Conn: 1})
 	var got []string
-	for _, s := range sent.GetSent() {
-		protocol, rest, _ := strings.Cut(s.Stat, ".")
+	for _, packet := range sent() {
+		protocol, rest, _ := strings.Cut(packet, ".")
 		_, what, _ := strings.Cut(rest, ".")
 		got = append(got, protocol+" "+what)
 	}
-	if want := []string{"tcp start", "tcp end"}; !slices.Equal(got, want) {
+	if want := []string{"tcp start:1|c", "tcp end:1|c"}; !slices.Equal(got, want) {
 		t.Errorf("sent %q, want %q", got, want)
 	}
 }
