@@ -8,6 +8,10 @@ package recent
 //
 // The zero Map is empty and ready to use. It is not safe for concurrent use.
 type Map[K comparable, V any] struct {
+	// Own returns a key that can be kept: a copy, where the keys of calls are
+	// parts of something larger. Nil keeps them as they are.
+	Own func(K) K
+
 	now, old map[K]V
 }
 
@@ -29,6 +33,9 @@ func (m *Map[K, V]) Set(k K, v V, size int) {
 	}
 	if m.now == nil {
 		m.now = make(map[K]V)
+	}
+	if m.Own != nil {
+		k = m.Own(k)
 	}
 	m.now[k] = v
 }

@@ -1,6 +1,11 @@
 package recent
 
-import "testing"
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+)
 
 func TestMap(t *testing.T) {
 	const size = 100
@@ -28,5 +33,22 @@ func TestMap(t *testing.T) {
 	}
 	if _, ok := m.Get(999, size); !ok {
 		t.Error("an entry that was not removed is gone")
+	}
+}
+
+// A key that is part of something larger does not keep all of it.
+func TestOwn(t *testing.T) {
+	m := Map[string, int]{Own: strings.Clone}
+	for i := range 100 {
+		request := strings.Repeat("x", 1<<20) + strconv.Itoa(i%4)
+		key := request[len(request)-1:]
+		if _, ok := m.Get(key, 4); !ok { // moves what is in the older generation
+			m.Set(key, i, 4)
+		}
+		for kept := range m.now {
+			if unsafe.StringData(kept) == unsafe.StringData(key) {
+				t.Fatalf("key %s is kept as it was given", key)
+			}
+		}
 	}
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"sync"
 	"time"
 
-	"github.com/brownout-go/brownout/internal/recent"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -22,8 +19,11 @@ type Config struct {
 	// has what it was sent, and never got, before it was told of no news by the
 	// other.
 	TTL time.Duration
-	// Size is how many collections are remembered, at about 300 bytes each. The
-	// ones not asked for longest go first. Zero means 65,536.
+	// Size is how many collections are remembered. The ones not asked for longest
+	// go first, so where more than Size are polled in turn, few polls find
+	// theirs: take the collections that are polled within a poll interval, and as
+	// many again. An entry takes 200 to 350 bytes, a million 340 MB at the most.
+	// Zero means 65,536, in about 20 MB.
 	Size int
 }
 
@@ -31,8 +31,11 @@ const defaultSize = 1 << 16
 
 // New returns a store that remembers the states of s's collections, so that a
 // poll without news asks s nothing. Writes and reads of apps go to s as they
-// are; a write makes it forget the state of its collection. The store returned
-// is a [syncproto.Directory] if s is one, and no [syncproto.Replica].
+// are; a write makes it forget the state of its collection. A write that fails
+// may still happen, for whoever gave it up may have given up on a commit: then
+// nothing is remembered of its collection until a later write has succeeded, or,
+// with a TTL, is forgotten no later than that. The store returned is a
+// [syncproto.Directory] if s is one, and no [syncproto.Replica].
 func New(s syncproto.Store, c Config) (syncproto.Store, error) {
 	if s == nil {
 		return nil, errors.New("cache: the store is nil")
@@ -43,7 +46,7 @@ func New(s syncproto.Store, c Config) (syncproto.Store, error) {
 	if c.Size == 0 {
 		c.Size = defaultSize
 	}
-	m := &cache{Store: s, cfg: c, seed: maphash.MakeSeed()}
+	m := &cache{Store: s, states: newStates(c)}
 	if d, ok := s.(syncproto.Directory); ok {
 		return &directory{m, d}, nil
 	}
@@ -52,17 +55,7 @@ func New(s syncproto.Store, c Config) (syncproto.Store, error) {
 
 type cache struct {
 	syncproto.Store
-	cfg Config
-
-	mu     sync.Mutex
-	states recent.Map[syncproto.Key, known]
-	seed   maphash.Seed
-	writes [256]uint64 // counted by hash of the key
-}
-
-type known struct {
-	syncproto.State
-	until time.Time // zero for ever
+	states *states
 }
 
 // State implements [syncproto.Store].
@@ -70,64 +63,29 @@ func (c *cache) State(ctx context.Context, key syncproto.Key) (syncproto.State, 
 	if err := ctx.Err(); err != nil {
 		return syncproto.State{}, err
 	}
-	st, ok, writes := c.look(key)
+	st, ok, writes := c.states.look(key)
 	if ok {
 		return st, nil
 	}
 	st, err := c.Store.State(ctx, key)
 	if err == nil {
-		c.keep(key, st, writes)
+		c.states.keep(key, st, writes)
 	}
 	return st, err
 }
 
-func (c *cache) look(key syncproto.Key) (st syncproto.State, ok bool, writes uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.states.Get(key, c.cfg.Size)
-	if ok && !e.until.IsZero() && !time.Now().Before(e.until) {
-		ok = false
-	}
-	return e.State, ok, *c.count(key)
-}
-
-// count is the number of writes to the collection, and to some others.
-func (c *cache) count(key syncproto.Key) *uint64 {
-	return &c.writes[maphash.Comparable(c.seed, key)%uint64(len(c.writes))]
-}
-
-// keep takes in a state that was read when there had been so many writes. If
-// there were more meanwhile, it may be from before them.
-func (c *cache) keep(key syncproto.Key, st syncproto.State, writes uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if *c.count(key) != writes {
-		return
-	}
-	e := known{State: st}
-	if c.cfg.TTL > 0 {
-		e.until = time.Now().Add(c.cfg.TTL)
-	}
-	c.states.Set(key, e, c.cfg.Size)
-}
-
-func (c *cache) forget(match func(syncproto.Key) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := range c.writes {
-		c.writes[i]++
-	}
-	c.states.DeleteFunc(match)
-}
-
-// Write implements [syncproto.Store]. What failed may have happened all the same.
+// Write implements [syncproto.Store].
 func (c *cache) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	before := c.states.begin(key)
 	res, err := c.Store.Write(ctx, key, w)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	*c.count(key)++
-	c.states.Delete(key)
+	c.states.end(key, before, known(err))
 	return res, err
+}
+
+// known tells whether it is known of a write what became of it.
+func known(err error) bool {
+	var quota *syncproto.QuotaError
+	return err == nil || errors.Is(err, syncproto.ErrConflict) || errors.As(err, &quota)
 }
 
 // directory is a cache over a [syncproto.Directory].
@@ -147,7 +105,8 @@ func (c *directory) Collections(ctx context.Context, user string) ([]syncproto.U
 }
 
 func (c *directory) Purge(ctx context.Context, user string) error {
+	before := c.states.begin(everything(user))
 	err := c.dir.Purge(ctx, user)
-	c.forget(func(k syncproto.Key) bool { return k.User == user })
+	c.states.purged(user, before, err == nil)
 	return err
 }
