@@ -40,35 +40,6 @@ type course struct {
 	answered bool // the exchange has seen some of its reply
 }
 
-// stake is what one rule knows of one connection.
-type stake struct {
-	*rule
-	*course
-	since    time.Time // from which the rule counts time
-	clock    *time.Timer
-	stopped  bool
-	units    [3]unit // by direction for scopes that have one, then the clock's
-	source   source
-	bytes    [2]byteDraws
-	rates    [2]schedule
-	search   search
-	connSeen int // for When.PerConn
-	connHits int
-	log      []Event // of a replay: what has not happened yet
-}
-
-// unit is one unit of a rule's scope: what has been drawn for it.
-type unit struct {
-	id       int64
-	exchange int // in which it fired
-	drawn    bool
-	counted  bool
-	fired    bool
-	choice   int           // index of the share; -1 for none
-	hit      int           // Op.Hit of the unit
-	latency  time.Duration // Op.Latency of the unit
-}
-
 const (
 	in  = 0
 	out = 1
@@ -170,47 +141,6 @@ func (v *view) call(k OpKind) {
 	}
 }
 
-// unit returns the unit the operation belongs to, not yet drawn if it is new.
-func (s *stake) unit(k OpKind) *unit {
-	u, id := &s.units[0], int64(0)
-	switch s.Scope {
-	case PerExchange:
-		switch k {
-		case OpDial, OpAccept:
-		case OpClock:
-			u = &s.units[2]
-		default:
-			id = int64(s.exchange)
-		}
-	case PerConnection:
-		// The draw is for good, but each exchange is struck anew.
-		if u.exchange != s.exchange {
-			u.exchange, u.fired, u.latency = s.exchange, false, 0
-		}
-	case PerOperation:
-		u, id = &s.units[direction(k)], int64(s.calls[direction(k)])
-	case PerByte:
-		u, id = &s.units[direction(k)], s.offset[direction(k)]
-	}
-	if u.id != id {
-		*u = unit{id: id}
-	}
-	return u
-}
-
-// elapsed reports whether the time conditions hold.
-func (s *stake) elapsed(v *view, now time.Time) bool {
-	if v.log != nil {
-		return true // the log says
-	}
-	t := now.Sub(s.since)
-	if s.When.Period > 0 {
-		t %= s.When.Period
-	}
-	return t >= s.When.After && (s.When.Before == 0 || t < s.When.Before) &&
-		(s.When.Age == 0 || now.Sub(s.opened) >= s.When.Age)
-}
-
 // stop is the end of the connection, or of all rules that can strike it.
 func (v *view) stop() {
 	if v == nil {
@@ -220,20 +150,5 @@ func (v *view) stop() {
 	defer v.id.mu.Unlock()
 	for _, s := range v.rules {
 		s.end()
-	}
-}
-
-// end is the end of the rule here. A timer that is running finds its stake
-// stopped. The lock of the connection's identity is held.
-func (s *stake) end() {
-	if s.stopped {
-		return
-	}
-	s.stopped = true
-	if s.clock != nil {
-		s.clock.Stop()
-	}
-	if s.connHits > 0 {
-		s.leave()
 	}
 }
