@@ -30,6 +30,7 @@ type packetConn struct {
 
 	turn   chan struct{} // holds one value while a ReadFrom has it
 	queued atomic.Int32  // len(queue)
+	arms   atomic.Int64  // how often the queue has set the wrapped connection's deadline
 	buf    []byte        // with the turn
 
 	mu       sync.Mutex

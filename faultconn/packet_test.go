@@ -4,8 +4,10 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
@@ -184,5 +186,66 @@ func TestUpdateUnderPackets(t *testing.T) {
 	first.Close()
 	if _, err := second.WriteTo([]byte("x"), b.LocalAddr()); err != nil || inj.Hits("lossy") != 2 {
 		t.Errorf("%v, %d hits: the place of a closed socket is not taken", err, inj.Hits("lossy"))
+	}
+}
+
+// oneWay makes packets of what goes through net.Pipe, whose readers are served in
+// the order in which they came.
+type oneWay struct{ net.Conn }
+
+func (c oneWay) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, err := c.Read(b)
+	return n, c.RemoteAddr(), err
+}
+func (c oneWay) WriteTo(b []byte, _ net.Addr) (int, error) { return c.Write(b) }
+
+// Two goroutines were reading when the plan came. The packet that one of them has
+// is due though the other waits for one, which is not told of a deadline that is
+// not its own.
+func TestPacketsForSeveralReaders(t *testing.T) {
+	delay := faultconn.Plan{Rules: []faultconn.Rule{{Scope: faultconn.PerOperation, Fault: fault.Delay{For: time.Second}}}}
+	for _, parked := range []int{1, 2} { // before the plan
+		synctest.Test(t, func(t *testing.T) {
+			a, b := net.Pipe()
+			defer b.Close()
+			var inj faultconn.Injector
+			c := inj.PacketConn("p", oneWay{a})
+			var readers sync.WaitGroup
+			got := make(chan string, 2)
+			for i := range 2 {
+				if i == parked {
+					must(t, &inj, delay)
+				}
+				readers.Go(func() {
+					buf := make([]byte, 10)
+					n, _, err := c.ReadFrom(buf)
+					if err != nil {
+						t.Errorf("reader %d: %v", i, err)
+					}
+					got <- string(buf[:n])
+				})
+				synctest.Wait()
+			}
+			if parked == 2 {
+				must(t, &inj, delay)
+			}
+			start := time.Now()
+			for _, packet := range []string{"one", "two"} {
+				if _, err := b.Write([]byte(packet)); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case s := <-got:
+					if d := time.Since(start); s != packet || d != time.Second {
+						t.Errorf("%d parked: %q after %v", parked, s, d)
+					}
+				case <-time.After(time.Minute):
+					t.Errorf("%d parked: %q has not come in a minute", parked, packet)
+				}
+				start = time.Now()
+			}
+			c.Close()
+			readers.Wait()
+		})
 	}
 }

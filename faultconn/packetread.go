@@ -9,16 +9,21 @@ import (
 )
 
 func (c *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	if c.inj.plan.Load() == nil && c.queued.Load() == 0 {
+	if arms := c.arms.Load(); c.inj.plan.Load() == nil && c.queued.Load() == 0 {
 		n, addr, err := c.PacketConn.ReadFrom(b)
-		if err != nil || c.inj.plan.Load() == nil {
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.arms.Load() != arms: // perhaps not the user's
+		case err != nil || c.inj.plan.Load() == nil:
 			return n, addr, err
+		default:
+			packets, err := c.judge(OpRead, b[:n], addr)
+			if err != nil {
+				return 0, addr, err
+			}
+			if err := c.enqueue(packets); err != nil {
+				return 0, addr, err
+			}
 		}
-		packets, err := c.judge(OpRead, b[:n], addr)
-		if err != nil {
-			return 0, addr, err
-		}
-		c.enqueue(packets)
 	}
 	c.turn <- struct{}{} // whoever has it obeys the same deadline and Close
 	defer func() { <-c.turn }()
@@ -42,12 +47,15 @@ func (c *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err != nil {
 			return 0, addr, err
 		}
-		c.enqueue(packets)
+		if err := c.enqueue(packets); err != nil {
+			return 0, addr, err
+		}
 	}
 }
 
-// enqueue keeps packets of its own until they are due.
-func (c *packetConn) enqueue(packets []packet) {
+// enqueue keeps packets of its own until they are due, which wakes the ReadFrom
+// that has the turn.
+func (c *packetConn) enqueue(packets []packet) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range packets {
@@ -61,6 +69,7 @@ func (c *packetConn) enqueue(packets []packet) {
 		c.queue = slices.Insert(c.queue, at, p)
 	}
 	c.queued.Store(int32(len(c.queue)))
+	return c.arm()
 }
 
 // next returns the packet that is due. If there is none it lets the wrapped
@@ -93,6 +102,7 @@ func (c *packetConn) arm() error {
 	t := c.deadline
 	if len(c.queue) > 0 && (t.IsZero() || c.queue[0].due.Before(t)) {
 		t = c.queue[0].due
+		c.arms.Add(1)
 	}
 	return c.PacketConn.SetReadDeadline(t)
 }
