@@ -132,38 +132,33 @@ func (c *conn) over(op string) error {
 func (c *conn) LocalAddr() net.Addr  { return c.inner.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
 
-// ended is why no deadline can be set any more, though the wrapped connection
-// may have to stay open.
-func (c *conn) ended() error {
-	if c.state.Load()&closed == 0 {
-		return nil
-	}
-	return c.fail("set", net.ErrClosed)
-}
-
 func (c *conn) SetDeadline(t time.Time) error {
-	if err := c.ended(); err != nil {
-		return err
-	}
-	c.readGate.set(t)
-	c.writeGate.set(t)
-	return c.inner.SetDeadline(t)
+	return c.setDeadline(t, c.inner.SetDeadline, &c.readGate, &c.writeGate)
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	if err := c.ended(); err != nil {
-		return err
-	}
-	c.readGate.set(t)
-	return c.inner.SetReadDeadline(t)
+	return c.setDeadline(t, c.inner.SetReadDeadline, &c.readGate)
 }
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	if err := c.ended(); err != nil {
-		return err
+	return c.setDeadline(t, c.inner.SetWriteDeadline, &c.writeGate)
+}
+
+// setDeadline fails for what the user has closed, though the wrapped connection
+// may have to stay open. What the peer has closed or reset takes deadlines, though
+// the wrapped connection may be closed.
+func (c *conn) setDeadline(t time.Time, inner func(time.Time) error, gates ...*gate) error {
+	if c.state.Load()&closed != 0 {
+		return c.fail("set", net.ErrClosed)
 	}
-	c.writeGate.set(t)
-	return c.inner.SetWriteDeadline(t)
+	for _, g := range gates {
+		g.set(t)
+	}
+	err := inner(t)
+	if c.state.Load()&(wasReset|wasEnded) != 0 {
+		return nil
+	}
+	return err
 }
 
 // timedOut is what an operation returns whose deadline has passed.

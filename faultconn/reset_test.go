@@ -72,6 +72,47 @@ func TestResetOfAnIdleConnection(t *testing.T) {
 	errno(t, err, "read", syscall.ECONNRESET)
 }
 
+// Clients that set a deadline before each request hear of the reset from the
+// request, as they do from a kernel, and not that they have closed.
+func TestDeadlinesAfterTheEnd(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault faultconn.Fault
+		make  func(testing.TB, *faultconn.Injector) (client, server net.Conn)
+		want  syscall.Errno
+	}{
+		{"reset of TCP", fault.Reset{}, tcp, syscall.ECONNRESET},
+		{"reset in memory", fault.Reset{}, pipe, syscall.ECONNRESET},
+		{"close without halves", fault.Close{}, func(t testing.TB, inj *faultconn.Injector) (net.Conn, net.Conn) {
+			a, b := net.Pipe()
+			t.Cleanup(func() { b.Close() })
+			return inj.Conn("db", a), b
+		}, syscall.EPIPE},
+	} {
+		var inj faultconn.Injector
+		struck := make(chan struct{})
+		inj.OnEvent = func(faultconn.Event) { close(struck) }
+		client, server := c.make(t, &inj)
+		must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{
+			Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpClock}}, Fault: c.fault,
+		}}})
+		<-struck
+		server.Read(make([]byte, 1)) // which ends when the fault has taken place
+		for _, set := range []func(time.Time) error{client.SetDeadline, client.SetReadDeadline, client.SetWriteDeadline} {
+			if err := set(time.Now().Add(time.Minute)); err != nil {
+				t.Errorf("%s: setting a deadline: %v", c.name, err)
+			}
+		}
+		if _, err := client.Write([]byte("x")); !errors.Is(err, c.want) {
+			t.Errorf("%s: write: %v", c.name, err)
+		}
+		client.Close()
+		if err := client.SetDeadline(time.Time{}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: setting a deadline after Close: %v", c.name, err)
+		}
+	}
+}
+
 func TestAbortLetsTheRequestThrough(t *testing.T) {
 	var inj faultconn.Injector
 	client, server := tcp(t, &inj)
