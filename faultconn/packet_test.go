@@ -149,6 +149,37 @@ func TestPacketFailure(t *testing.T) {
 	errno(t, err, "write", syscall.EPIPE)
 }
 
+// negative is a fault whose author has subtracted too much.
+type negative struct{}
+
+func (negative) Kind() string { return "negative" }
+func (negative) Inject(faultconn.Op) faultconn.Effect {
+	return faultconn.Effect{Hit: true, Bytes: -5, Copies: -5, Delay: -5, Rate: -5, Err: syscall.EPIPE}
+}
+
+// A number below zero is none, of bytes and copies as of durations.
+func TestNegativeEffects(t *testing.T) {
+	var inj faultconn.Injector
+	must(t, &inj, one(negative{}))
+	client, server := pipe(t, &inj)
+	go server.Write([]byte("x"))
+	n, err := client.Read(make([]byte, 1))
+	if n != 0 || !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("read: %d, %v", n, err)
+	}
+	n, err = client.Write([]byte("x"))
+	if n != 0 || !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("write: %d, %v", n, err)
+	}
+	if got, _ := packets(t, rules(faultconn.Rule{Fault: fewer{}}), "one"); len(got) != 1 {
+		t.Errorf("arrived: %q", got)
+	}
+}
+
+type fewer struct{ negative }
+
+func (fewer) Inject(faultconn.Op) faultconn.Effect { return faultconn.Effect{Hit: true, Copies: -5} }
+
 func TestPacketsPassWithoutPlan(t *testing.T) {
 	if got, _ := packets(t, faultconn.Plan{}, "one", "two"); len(got) != 2 {
 		t.Errorf("arrived: %q", got)

@@ -152,6 +152,7 @@ func (v *view) ask(s *stake, k OpKind, data []byte, now time.Time) (Effect, *Eve
 	}
 	fault := s.shares[u.choice].Fault
 	e := fault.Inject(v.op(s, u, k, data, now))
+	e.Bytes, e.Copies = max(e.Bytes, 0), max(e.Copies, 0)
 	if e.Hit || e.Latency > 0 {
 		u.latency = e.Latency
 	}
