@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Storage keeps the state of one device. Calls do not overlap. The state holds
@@ -32,16 +33,20 @@ func (f File) Load(context.Context) ([]byte, error) {
 	return b, err
 }
 
-// Save implements [Storage]: it writes a file beside it, and renames that.
+// Save implements [Storage]: it writes a file beside it, of the same name with
+// .new at the end, and renames that.
 func (f File) Save(_ context.Context, state []byte) (err error) {
-	dir := filepath.Dir(string(f))
-	tmp, err := os.CreateTemp(dir, filepath.Base(string(f))+".*") // 0600
+	name := string(f) + ".new"
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // of who was killed
+		return fmt.Errorf("client: save: %w", err)
+	}
+	tmp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("client: save: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(tmp.Name())
+			os.Remove(name)
 			err = fmt.Errorf("client: save: %w", err)
 		}
 	}()
@@ -50,10 +55,13 @@ func (f File) Save(_ context.Context, state []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp.Name(), string(f)); err != nil {
+	if err := os.Rename(name, string(f)); err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
+	if runtime.GOOS == "windows" {
+		return nil // a directory cannot be flushed there
+	}
+	d, err := os.Open(filepath.Dir(string(f)))
 	if err != nil {
 		return err
 	}
