@@ -25,12 +25,15 @@ type Config struct {
 	// Storage keeps the device's state over restarts: that of one collection of
 	// one user. Nil keeps it in memory.
 	Storage Storage
-	// HTTP sends the requests. Nil means http.DefaultClient.
+	// HTTP sends the requests. Nil means http.DefaultClient. If it has a Timeout,
+	// that has to be longer than what Wait and Run are told to wait.
 	HTTP *http.Client
 	// Merge decides about a document that was changed here and on the server.
 	// Each is nil if it was removed on that side; returning nil removes it, and
 	// returning remote itself gives up the local change. Nil means that the
-	// local change wins. It is called during Sync and must not call the device.
+	// local change wins. What is not a document of that origin is an error of the
+	// Sync. It is called during Sync, more than once if the state could not be
+	// saved or the server gives the document again, and must not call the device.
 	Merge func(origin string, local, remote json.RawMessage) json.RawMessage
 	// OnProgress is told after each page and push, and must not block or call
 	// the device. Nil tells nobody.

@@ -22,6 +22,8 @@ type Device struct {
 
 	mu    sync.Mutex
 	st    *state
+	told  bool  // Wait has told of news since the last Sync
+	vain  bool  // which that Sync has not found
 	aside aside // for who has the turn
 }
 
@@ -37,7 +39,7 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 		return nil, fmt.Errorf("client: load: %w", err)
 	}
 	if b != nil {
-		if err := json.Unmarshal(b, d.st); err != nil {
+		if d.st, err = decodeState(b); err != nil {
 			return nil, fmt.Errorf("client: load: the stored state is not one: %w", err)
 		}
 	}
@@ -74,8 +76,9 @@ func (d *Device) Pending() int {
 // Set adds documents, or replaces those of the same origin. Each is a JSON
 // object with an origin; one that says "deleted": true removes. The first
 // clients want a last_modified in it too, in milliseconds. White space between
-// tokens is not kept. If it returns an error of the storage, the change is made
-// but not saved.
+// tokens is not kept. If it returns an error of the storage or of the context,
+// the change is made but not saved: the next save has it too, and nothing is
+// pushed before one.
 func (d *Device) Set(ctx context.Context, docs ...json.RawMessage) error {
 	type change struct {
 		origin string
@@ -109,8 +112,16 @@ func (d *Device) Remove(ctx context.Context, origins ...string) error {
 }
 
 // Forget drops the documents and everything else but the session, as after a
-// [DeletedError].
+// [DeletedError]. It waits for a sync that is under way.
 func (d *Device) Forget(ctx context.Context) error {
+	if err := take(ctx, d.turn); err != nil {
+		return err
+	}
+	defer func() { <-d.turn }()
+	return d.forget(ctx)
+}
+
+func (d *Device) forget(ctx context.Context) error {
 	return d.update(ctx, func(s *state) {
 		old := *s
 		*s = *newState()
@@ -119,8 +130,12 @@ func (d *Device) Forget(ctx context.Context) error {
 }
 
 // Revive takes all documents for changed, so that the next sync makes a deleted
-// collection anew of them.
+// collection anew of them. It waits for a sync that is under way.
 func (d *Device) Revive(ctx context.Context) error {
+	if err := take(ctx, d.turn); err != nil {
+		return err
+	}
+	defer func() { <-d.turn }()
 	return d.update(ctx, func(s *state) {
 		s.restart()
 		for o := range s.Docs {
@@ -165,8 +180,11 @@ func take(ctx context.Context, turn chan struct{}) error {
 
 // Run syncs, waits for news for as long as every, and syncs again, until the
 // context ends or a sync fails; it returns why. Where the server doesn't let
-// clients wait, it sleeps.
+// clients wait, it sleeps. It is an error if every is not above zero.
 func (d *Device) Run(ctx context.Context, every time.Duration) error {
+	if every <= 0 {
+		return fmt.Errorf("client: run: every %v: it would ask without a pause", every)
+	}
 	for {
 		if _, err := d.Sync(ctx); err != nil {
 			return err

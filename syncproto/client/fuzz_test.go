@@ -86,6 +86,9 @@ func TestPullEnds(t *testing.T) {
 		"no uuid": func(n int) string {
 			return fmt.Sprintf(`{"uuid":%s,"applications":[],"until":%d,"incomplete":true}`, []string{"null", `"u"`}[n%2], n)
 		},
+		"nothing": func(n int) string {
+			return fmt.Sprintf(`{"uuid":"u","applications":[],"until":%d,"incomplete":true}`, n)
+		},
 		"the same": func(int) string { return `{"uuid":"u","applications":[],"until":1.00,"incomplete":true}` },
 		"backwards": func(n int) string {
 			return fmt.Sprintf(`{"uuid":"u","applications":[],"until":%d,"incomplete":true}`, 50-n)

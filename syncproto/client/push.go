@@ -29,7 +29,7 @@ func (d *Device) repeat(ctx context.Context, rep *Report) error {
 	if b == nil {
 		return nil
 	}
-	_, err := d.send(ctx, b, rep)
+	_, err := d.send(ctx, b, true, rep)
 	if _, bad := unfit(err); bad {
 		return nil // and push finds out which document it is
 	}
@@ -49,10 +49,7 @@ func (d *Device) push(ctx context.Context, rep *Report) (done bool, err error) {
 			defer d.mu.Unlock()
 			return true, d.aside.err(d.st.Changed)
 		}
-		if err := d.persist(ctx); err != nil {
-			return false, err
-		}
-		sent, err := d.send(ctx, b, rep)
+		sent, err := d.send(ctx, b, false, rep)
 		status, bad := unfit(err)
 		switch n := len(b.Changes); {
 		case bad && n > 1:
@@ -82,36 +79,53 @@ func (d *Device) next(most int) *batch {
 	}
 	if since := d.st.Since; !d.st.Revive {
 		b.LastGet = &since
+	} else {
+		b.Match = d.st.Grave
 	}
 	d.st.Push = b
 	return b
 }
 
-// send sends a batch. False means a conflict.
-func (d *Device) send(ctx context.Context, b *batch, rep *Report) (bool, error) {
+// receipt is the answer to a write.
+type receipt struct {
+	Received syncproto.Time `json:"received"`
+}
+
+// check tells it from whatever else is JSON: what the server has not said that
+// it has must not be taken for arrived.
+func (r *receipt) check(http.Header) (wrong string) {
+	if r.Received <= 0 {
+		return "the answer does not say what was received"
+	}
+	return ""
+}
+
+// send stores a batch and sends it. False means a conflict.
+func (d *Device) send(ctx context.Context, b *batch, sentBefore bool, rep *Report) (bool, error) {
+	if err := d.persist(ctx); err != nil {
+		return false, err
+	}
 	query := ""
 	if b.LastGet != nil {
 		query = "?lastget=" + b.LastGet.String()
 	}
-	var v struct {
-		Received syncproto.Time `json:"received"`
-	}
-	err := d.call(ctx, request{op: "push", method: http.MethodPost, query: query, body: b.Body, id: b.ID}, &v)
+	var v receipt
+	err := d.call(ctx, request{op: "push", method: http.MethodPost, query: query, match: b.Match, body: b.Body, id: b.ID}, &v)
 	var status *StatusError
 	switch {
 	case errors.As(err, &status) && status.Status == http.StatusPreconditionFailed:
 		rep.Conflicts++
-		return false, d.update(ctx, func(s *state) { s.recall(b) })
+		return false, d.update(ctx, func(s *state) { s.recall(b, sentBefore) })
 	case errors.As(err, &status) && refused(status.Status):
-		return false, errors.Join(err, d.update(ctx, func(s *state) { s.recall(b) }))
+		return false, errors.Join(err, d.update(ctx, func(s *state) { s.recall(b, sentBefore) }))
 	case err != nil:
 		return false, err
 	}
 	rep.Pushed += len(b.Changes)
 	err = d.update(ctx, func(s *state) {
 		s.acknowledge(b)
-		s.Revive = false
-		if v.Received > s.Since && b.LastGet != nil {
+		s.Revive, s.Grave = false, ""
+		if v.Received > s.Since && (b.LastGet != nil || b.Match != "") {
 			s.Since = v.Received
 		}
 	})

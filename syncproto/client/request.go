@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // request is one request for the collection.
@@ -19,13 +21,20 @@ type request struct {
 	op     string
 	method string
 	query  string
+	match  string // the ETag that the collection must have
 	body   []byte
 	id     string // idempotency key
 }
 
+// reply is what an answer is read into. It says what is wrong with it, if it is
+// not what was asked for.
+type reply interface {
+	check(http.Header) (wrong string)
+}
+
 // call logs in if need be, sends r and reads the answer into v. A session that
 // has ended is renewed once.
-func (d *Device) call(ctx context.Context, r request, v any) error {
+func (d *Device) call(ctx context.Context, r request, v reply) error {
 	for fresh := false; ; fresh = true {
 		d.mu.Lock()
 		auth, url := d.st.Auth, d.st.URL
@@ -48,7 +57,7 @@ func (d *Device) call(ctx context.Context, r request, v any) error {
 	}
 }
 
-func (d *Device) roundTrip(ctx context.Context, r request, url, auth string, v any) error {
+func (d *Device) roundTrip(ctx context.Context, r request, url, auth string, v reply) error {
 	req, err := http.NewRequestWithContext(ctx, r.method, url+r.query, bytes.NewReader(r.body))
 	if err != nil {
 		return fmt.Errorf("client: %s: %w", r.op, err)
@@ -59,6 +68,9 @@ func (d *Device) roundTrip(ctx context.Context, r request, url, auth string, v a
 	}
 	if r.id != "" {
 		req.Header.Set("Idempotency-Key", r.id)
+	}
+	if r.match != "" {
+		req.Header.Set("If-Match", r.match)
 	}
 	res, err := d.cfg.HTTP.Do(req)
 	if err != nil {
@@ -73,23 +85,30 @@ func (d *Device) roundTrip(ctx context.Context, r request, url, auth string, v a
 	return answer(r.op, res, v)
 }
 
-// answer reads a JSON answer.
-func answer(op string, res *http.Response, v any) error {
+// maxAnswer is how large an answer may be. A page that is larger is asked for
+// in smaller ones.
+const maxAnswer = 64 << 20
+
+var errTooLong = fmt.Errorf("it has more than %d bytes", maxAnswer)
+
+// answer reads a JSON answer. That it is one is not enough: what stands between
+// a device and its server may have answered.
+func answer(op string, res *http.Response, v reply) error {
 	if res.StatusCode != http.StatusOK {
 		return failed(op, res)
 	}
-	if v == nil {
-		v = new(json.RawMessage)
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && len(b) > maxAnswer {
+		err = errTooLong
 	}
-	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
 		return fmt.Errorf("client: %s: read the answer: %w", op, err)
 	}
-	// To the end, so that the connection is used again.
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
-		return fmt.Errorf("client: %s: read the answer: %w", op, err)
+	if wrong := v.check(res.Header); wrong != "" {
+		return &StatusError{Op: op, Status: res.StatusCode, Reason: wrong}
 	}
 	return nil
 }
@@ -104,11 +123,28 @@ func failed(op string, res *http.Response) error {
 	}
 	s := res.Header.Get("Retry-After")
 	if n, err := strconv.Atoi(s); err == nil && n > 0 {
-		e.RetryAfter = time.Duration(n) * time.Second
+		e.RetryAfter = time.Duration(min(int64(n), int64(math.MaxInt64/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(s); err == nil {
 		e.RetryAfter = max(0, time.Until(at))
 	}
 	return e
+}
+
+// session is the answer to a login.
+type session struct {
+	Email string `json:"email"`
+	URL   string `json:"collection_url"`
+	Auth  string `json:"http_authorization"`
+}
+
+// check looks for what no request could be made with: the session is stored, and
+// would be in the way of the next login.
+func (s *session) check(http.Header) (wrong string) {
+	u, err := url.Parse(s.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || s.Auth == "" || strings.ContainsFunc(s.Auth, unicode.IsControl) {
+		return "the answer has no collection_url or no http_authorization to make requests with"
+	}
+	return ""
 }
 
 func (d *Device) login(ctx context.Context) error {
@@ -127,11 +163,7 @@ func (d *Device) login(ctx context.Context) error {
 		return fmt.Errorf("client: login: %w", err)
 	}
 	defer res.Body.Close()
-	var v struct {
-		Email string `json:"email"`
-		URL   string `json:"collection_url"`
-		Auth  string `json:"http_authorization"`
-	}
+	var v session
 	if err := answer("login", res, &v); err != nil {
 		return err
 	}
@@ -142,9 +174,6 @@ func (d *Device) login(ctx context.Context) error {
 		return fmt.Errorf("client: login: it is that of %q, and what is stored is of %q: give each user a Storage of its own", v.Email, user)
 	}
 	i := strings.LastIndexByte(v.URL, '/')
-	if i < 0 || v.Auth == "" {
-		return &StatusError{Op: "login", Status: http.StatusOK, Reason: "the answer has no collection_url or no http_authorization"}
-	}
 	return d.update(ctx, func(s *state) {
 		s.Server, s.User = d.cfg.URL, v.Email
 		s.Auth, s.URL = v.Auth, v.URL[:i+1]+url.PathEscape(d.cfg.Collection)

@@ -32,8 +32,9 @@ type state struct {
 	// Stale are documents of an earlier life of the collection. Those that the
 	// first complete pull of the new one doesn't bring are dropped.
 	Stale map[string]bool `json:"stale,omitempty"`
-	// Revive means to push to a deleted collection.
+	// Revive means to push to a deleted collection, whose ETag is Grave.
 	Revive bool   `json:"revive,omitempty"`
+	Grave  string `json:"grave,omitempty"`
 	Push   *batch `json:"push,omitempty"`
 }
 
@@ -42,6 +43,7 @@ type batch struct {
 	ID      string            `json:"id"`
 	Body    json.RawMessage   `json:"body"`
 	LastGet *syncproto.Time   `json:"lastget,omitempty"`
+	Match   string            `json:"match,omitempty"` // the ETag of a deleted collection
 	Changes map[string]uint64 `json:"changes"`
 	Local   []string          `json:"local,omitempty"`
 }
@@ -100,8 +102,13 @@ func (s *state) acknowledge(b *batch) {
 	s.Push = nil
 }
 
-// recall takes back a batch that was refused, and so has not arrived.
-func (s *state) recall(b *batch) {
+// recall takes back a batch that was refused. If it had not been sent before, it
+// has not arrived.
+func (s *state) recall(b *batch, sentBefore bool) {
+	s.Push = nil
+	if sentBefore {
+		return
+	}
 	for _, origin := range b.Local {
 		if s.Docs[origin] == nil { // removed meanwhile
 			s.forget(origin)
@@ -109,7 +116,6 @@ func (s *state) recall(b *batch) {
 			s.Local[origin] = true
 		}
 	}
-	s.Push = nil
 }
 
 // next makes the next push of what has changed and was not refused, at most most
@@ -156,6 +162,18 @@ func (s *state) encode() ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// decodeState reads what encode has written.
+func decodeState(b []byte) (*state, error) {
+	s := newState()
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, err
+	}
+	if s.Docs == nil || s.Changed == nil || s.Local == nil {
+		return nil, errors.New("a part of it is null")
+	}
+	return s, nil
+}
+
 // compact returns a copy without white space between the tokens, which is how
 // documents are held and compared.
 func compact(doc json.RawMessage) json.RawMessage {
@@ -174,21 +192,22 @@ func tombstone(origin string) json.RawMessage {
 	return b
 }
 
-// identify returns whose document it is and whether it is a tombstone.
+// identify returns whose document it is and whether it is a tombstone. It goes
+// by the very names: to a struct, "Deleted" would be "deleted" as well.
 func identify(doc json.RawMessage) (origin string, deleted bool, err error) {
-	var v struct {
-		Origin  *string `json:"origin"`
-		Deleted any     `json:"deleted"`
-	}
+	var v map[string]json.RawMessage
 	err = json.Unmarshal(doc, &v)
+	if err == nil && v["origin"] != nil {
+		err = json.Unmarshal(v["origin"], &origin)
+	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		return "", false, fmt.Errorf("client: document %.80q: want a JSON object whose origin is a string", doc)
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("client: document %.80q: %w", doc, err)
 	}
-	if v.Origin == nil || *v.Origin == "" {
+	if origin == "" {
 		return "", false, fmt.Errorf("client: document %.80q: no origin", doc)
 	}
-	return *v.Origin, v.Deleted == true, nil
+	return origin, string(v["deleted"]) == "true", nil
 }

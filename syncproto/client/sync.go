@@ -29,6 +29,7 @@ func (d *Device) Sync(ctx context.Context) (Report, error) {
 		return rep, err
 	}
 	defer func() { <-d.turn }()
+	defer d.heed()()
 	for range maxRounds {
 		if err := d.repeat(ctx, &rep); err != nil {
 			return rep, err
@@ -37,11 +38,36 @@ func (d *Device) Sync(ctx context.Context) (Report, error) {
 			return rep, err
 		}
 		done, err := d.push(ctx, &rep)
-		if done || err != nil {
+		if err != nil {
 			return rep, err
+		}
+		if done && d.named() {
+			return rep, nil
 		}
 	}
 	return rep, ErrBusy
+}
+
+// named says whether the device knows which life of the collection it has
+// pushed to. As long as it doesn't, it could not tell that another has begun.
+func (d *Device) named() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.st.UUID != "" || d.st.Since == 0
+}
+
+// heed notes whether a sync finds the news that Wait has told of.
+func (d *Device) heed() (end func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	told, since := d.told, d.st.Since
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if told {
+			d.told, d.vain = false, d.st.Since == since
+		}
+	}
 }
 
 func (d *Device) progress(rep *Report) {
@@ -50,7 +76,10 @@ func (d *Device) progress(rep *Report) {
 	}
 }
 
-// Wait returns nil when there is news to sync, or when the time is up.
+// Wait returns nil when there is news to sync, or when the time is up. News that
+// a Sync has not found although Wait had told of it is waited for until the time
+// is up, so that who syncs and waits in turn is not kept busy by a server that
+// contradicts itself.
 func (d *Device) Wait(ctx context.Context, most time.Duration) error {
 	begin := time.Now()
 	d.mu.Lock()
@@ -62,7 +91,13 @@ func (d *Device) Wait(ctx context.Context, most time.Duration) error {
 		return err
 	}
 	if len(p.Apps) > 0 || p.Deleted != nil {
-		return nil
+		d.mu.Lock()
+		vain := d.vain
+		d.told = true
+		d.mu.Unlock()
+		if !vain {
+			return nil
+		}
 	}
 	t := time.NewTimer(most - time.Since(begin))
 	defer t.Stop()
@@ -85,8 +120,8 @@ func (d *Device) Delete(ctx context.Context, by, reason string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.call(ctx, request{op: "delete", method: http.MethodPost, query: "?delete", body: body, id: uuid.New()}, nil); err != nil {
+	if err := d.call(ctx, request{op: "delete", method: http.MethodPost, query: "?delete", body: body, id: uuid.New()}, new(receipt)); err != nil {
 		return err
 	}
-	return d.Forget(ctx)
+	return d.forget(ctx)
 }
