@@ -183,11 +183,11 @@ func (g *gate) finish(panicking bool) phase {
 		g.mu.Unlock()
 		g.settle()
 		incident := newIncident()
+		g.flushBy(g.hard) // the answer may be more than the server keeps back
 		g.answer(incident, false)
 		g.report(false, false, incident)
 		g.mu.Lock()
 		g.expiring--
-		defer g.flushBy(g.hard)
 	case g.phase == open: // the server answers 200 when a handler returns without a word
 		g.phase = finished
 		g.publish()

@@ -57,14 +57,16 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		g := &gate{l: l, w: w, rc: *http.NewResponseController(w), r: r, start: time.Now(), total: l.total(r)}
 		g.changed.L = &g.mu
 		g.hard = g.start.Add(g.total)
+		if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+			g.body = &body{ReadCloser: r.Body, g: g}
+		}
 		if l.slots != nil && !g.admit() {
 			return
 		}
 		g.context()
 		g.yield()
 		inner := r.WithContext(&g.ctx)
-		if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-			g.body = &body{ReadCloser: r.Body, g: g}
+		if g.body != nil {
 			inner.Body = g.body
 		}
 		l.inFlight.add(1)
@@ -94,6 +96,7 @@ func (g *gate) admit() bool {
 	e := &Error{Reason: why, Limit: wait, Elapsed: time.Since(g.start)}
 	g.l.refused.Add(1)
 	incident := newIncident()
+	g.flushBy(g.hard)
 	g.l.reply(g.w, g.r, http.StatusServiceUnavailable, e, incident)
 	g.l.emit(Event{
 		Kind: KindRefused, Reason: why, Limit: wait, Elapsed: e.Elapsed,

@@ -1,11 +1,13 @@
 package timeout_test
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,6 +168,58 @@ func TestQueueIsPartOfTheBudget(t *testing.T) {
 		synctest.Wait() // it has the slot
 		if res, _, took := s.get("/"); res.StatusCode != 503 || took != total {
 			s.Errorf("got %v after %v, want it after %v", res.Status, took, total)
+		}
+	})
+}
+
+// stalled sends a request whose body does not come, and returns the answer.
+func (s *site) stalled() (res *http.Response, body string, took time.Duration) {
+	s.Helper()
+	c := s.dial()
+	defer c.Close()
+	start := time.Now()
+	c.SetReadDeadline(start.Add(time.Minute))
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: site\r\nContent-Length: 10\r\n\r\nabc")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		s.Errorf("no answer after %v: %v", time.Since(start), err)
+		return &http.Response{}, "", time.Since(start)
+	}
+	defer res.Body.Close()
+	all, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Error(err)
+	}
+	return res, string(all), time.Since(start)
+}
+
+// The server reads the rest of a request before it sends the answer. If that does not
+// come, whoever is refused must not wait for longer than a request may.
+func TestRefusalOfAStalledUpload(t *testing.T) {
+	on(t, 1, func(s *site, serve func(http.Handler)) {
+		l := limiter(s.T, timeout.Config{Slots: 1})
+		serve(l.Handler(http.HandlerFunc(hang)))
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { s.get("/") })
+		synctest.Wait() // it has the slot
+		if res, _, took := s.stalled(); res.StatusCode != 503 || took > total || !res.Close {
+			s.Errorf("got %v after %v", res.Status, took)
+		}
+	})
+}
+
+// A handler that obeyed its context is answered for; with more than the server keeps
+// back until it has read the rest of the request, and before the deadline does it too.
+func TestSilentReturnFromAStalledUpload(t *testing.T) {
+	on(t, 1, func(s *site, serve func(http.Handler)) {
+		sorry := strings.Repeat("sorry ", 10_000)
+		l := limiter(s.T, timeout.Config{Respond: func(w http.ResponseWriter, r *http.Request, err *timeout.Error) {
+			io.WriteString(w, sorry)
+		}})
+		serve(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })))
+		if res, body, took := s.stalled(); res.StatusCode != 503 || took > total || !res.Close || body != sorry {
+			s.Errorf("got %v, %d bytes after %v", res.Status, len(body), took)
 		}
 	})
 }
