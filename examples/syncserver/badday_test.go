@@ -105,7 +105,7 @@ func TestBadDay(t *testing.T) {
 	cache := testserver.Memcached(t)
 	cfg := config{
 		db: "sqlite:" + t.TempDir() + "/appsync.db", memcached: []string{cache.Addr}, verifier: "dev",
-		budget: 700 * time.Millisecond, retryAfter: 7 * time.Second, faults: "badday.yaml",
+		cache: time.Minute, budget: 700 * time.Millisecond, retryAfter: 7 * time.Second, faults: "badday.yaml",
 	}
 	s := startServer(t, cfg)
 	bad := s.plan.rules()

@@ -23,6 +23,7 @@ type config struct {
 	audiences  []string // empty: any with dev, the server's own URL otherwise
 	budget     time.Duration
 	wait       time.Duration // zero: nobody waits for news
+	cache      time.Duration // zero: no state is remembered
 	retryAfter time.Duration
 	faults     string // empty: no plan
 }
@@ -55,6 +56,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	fs.StringVar(&audience, "audience", "", "`sites` whose logins are accepted, such as https://apps.example.com, with commas between them; empty: this server's URL")
 	fs.DurationVar(&c.budget, "budget", 2*time.Second, "longest `time` a request may take before it is answered 503")
 	fs.DurationVar(&c.wait, "wait", time.Minute, "longest `time` a client may wait for news in one request, by long poll or event stream; 0: none may")
+	fs.DurationVar(&c.cache, "cache", 10*time.Minute, "longest `time` the state of a collection is remembered, so that polls without news ask the database nothing. With SQLite it is remembered in this process, which lets no other syncserver use the file; with PostgreSQL and MySQL in -memcached, and without one not at all. If another program writes to the database, or memcached is away when a server wants to tell it of a push, polls are late by up to that time. 0: nothing is remembered")
 	fs.DurationVar(&c.retryAfter, "retry-after", 120*time.Second, "`time` after which a client that got a 503 shall come back, in whole seconds")
 	fs.StringVar(&c.faults, "faults", "", "YAML or JSON `file` with a plan of faults for the connections \"memcached\" (dialled) and \"clients\" (accepted)")
 	if err := fs.Parse(args); err != nil {
@@ -69,8 +71,20 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	if audience != "" {
 		c.audiences = strings.Split(audience, ",")
 	}
+	given := false
+	fs.Visit(func(f *flag.Flag) { given = given || f.Name == "cache" })
+	if !given && c.shared() && len(c.memcached) == 0 {
+		c.cache = 0
+	}
 	return c, c.check()
 }
+
+// shared tells whether the database is one that several servers may use, on
+// machines of their own.
+func (c config) shared() bool { return c.db != memoryDB && !c.file() }
+
+// file tells whether the database is a file.
+func (c config) file() bool { return strings.HasPrefix(c.db, "sqlite:") }
 
 // check reports every flag that can't be right, and what would be.
 func (c config) check() error {
@@ -121,6 +135,12 @@ func (c config) check() error {
 	if c.wait < 0 || c.wait > 0 && c.wait < time.Second {
 		bad("wait", c.wait.String(), "want a second or more, or 0")
 	}
+	switch {
+	case c.cache < 0 || c.cache > 0 && c.cache < time.Second:
+		bad("cache", c.cache.String(), "want a second or more, or 0")
+	case c.cache > 0 && c.shared() && len(c.memcached) == 0:
+		bad("cache", c.cache.String(), "servers of one database remember in a memcached that they share: name it with -memcached")
+	}
 	if c.retryAfter < time.Second {
 		bad("retry-after", c.retryAfter.String(), "want a second or more")
 	}
@@ -130,7 +150,7 @@ func (c config) check() error {
 // database names the store for people: a DSN may have a password in it.
 func (c config) database() string {
 	kind, _, _ := strings.Cut(c.db, ":")
-	if kind == "sqlite" || kind == "memory" {
+	if !c.shared() {
 		return c.db
 	}
 	if u, err := url.Parse(c.db); err == nil && u.Host != "" {

@@ -35,6 +35,12 @@ func TestFlags(t *testing.T) {
 		{"-wait 0", ""},
 		{"-wait -1s", "a second or more, or 0"},
 		{"-retry-after 10ms", "a second or more"},
+		{"-cache 0", ""},
+		{"-cache 1m -db memory:", ""},
+		{"-cache 10ms", "a second or more, or 0"},
+		{"-cache -1s", "a second or more, or 0"},
+		{"-cache 1m -db postgres://h/d", "name it with -memcached"},
+		{"-cache 1m -db postgres://h/d -memcached m:1", ""},
 		{"serve", "takes flags only"},
 	} {
 		_, err := parseFlags(strings.Fields(c.args), io.Discard)

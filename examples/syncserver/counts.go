@@ -9,6 +9,7 @@ import (
 type counts struct {
 	requests, errors, unavailable atomic.Int64
 	inFlight                      atomic.Int64
+	states                        atomic.Int64 // asked of the database: see counted
 }
 
 // handler counts what next answers. It stands outside of everything else, so

@@ -39,6 +39,9 @@ type view struct {
 	Errors, Unavailable      int64
 	TimedOut                 uint64
 	Dev, Operator            bool
+	Cache                    time.Duration
+	Database, Shared         bool
+	States                   int64
 	Rules                    []ruleView
 }
 
@@ -61,6 +64,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 		Errors: s.counts.errors.Load(), Unavailable: s.counts.unavailable.Load(),
 		TimedOut: s.limit.Stats().Timeouts,
 		Dev:      s.cfg.verifier == "dev", Operator: s.operated(),
+		Database: s.database != nil, Cache: s.cfg.cache, Shared: s.cfg.shared(), States: s.counts.states.Load(),
 	}
 	for _, rule := range s.plan.rules() {
 		v.Rules = append(v.Rules, ruleView{

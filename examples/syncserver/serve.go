@@ -38,6 +38,6 @@ func (s *server) serve(ctx context.Context, ln net.Listener) error {
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	s.log.Info("stopped", zap.Int64("requests", s.counts.requests.Load()))
+	s.log.Info("stopped", zap.Int64("requests", s.counts.requests.Load()), zap.Int64("database_states", s.counts.states.Load()))
 	return nil
 }

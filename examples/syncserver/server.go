@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,15 +19,10 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/browserid"
 	syncobserve "github.com/brownout-go/brownout/syncproto/observe"
-	"github.com/brownout-go/brownout/syncproto/sqlstore"
 	"github.com/brownout-go/brownout/syncproto/verify"
 	"github.com/brownout-go/brownout/timeout"
 	timeoutobserve "github.com/brownout-go/brownout/timeout/observe"
 )
-
-// maxStatements is how many statements run at once; more wait their turn
-// within their request's budget.
-const maxStatements = 64
 
 // A server is everything composed. Its fields are set by newServer, in the
 // order in which they are here.
@@ -45,7 +39,11 @@ type server struct {
 	value  *backoff.Source // what is asked of them now
 	limit  *timeout.Limiter
 	store  syncproto.Store
+	marks  syncproto.Marks // nil: in this process
 	counts counts
+
+	database *timeout.Backend // nil: the store is no database
+	secret   []byte           // the database's; nil: logins end with the process
 
 	handler  http.Handler
 	draining context.Context // ends when no more is to begin
@@ -65,7 +63,7 @@ func newServer(ctx context.Context, cfg config, url string, log *zap.Logger) (_ 
 		}
 	}()
 	for _, open := range []func(context.Context) error{
-		s.openStats, s.openFaults, s.openBackoff, s.openStore, s.compose,
+		s.openStats, s.openFaults, s.openBackoff, s.openStore, s.openCache, s.compose,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, err
@@ -120,42 +118,10 @@ func (s *server) openBackoff(context.Context) error {
 	return nil
 }
 
-// openStore opens the collections. A database that hangs gets what is left of
-// the request's budget and no more: the statement is given up and the request
-// answered 503.
-func (s *server) openStore(ctx context.Context) error {
-	if s.cfg.db == memoryDB {
-		s.store = &syncproto.Memory{}
-		return nil
-	}
-	connector, dialect, err := sqlstore.Connector(s.cfg.db)
-	if err != nil {
-		return fmt.Errorf("-db: %w", err)
-	}
-	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
-	guard, err := timeout.NewBackend(timeout.BackendConfig{
-		Name: "database", Call: s.cfg.budget, Reserve: s.cfg.budget / 20,
-		Slots: maxStatements, RetryAfter: s.cfg.retryAfter, OnEvent: see.Observe,
-	})
-	if err != nil {
-		return err
-	}
-	db := sql.OpenDB(guard.Connector(connector))
-	db.SetMaxOpenConns(maxStatements)
-	db.SetMaxIdleConns(maxStatements)
-	s.closers = append(s.closers, db.Close)
-	store, err := sqlstore.New(ctx, db, dialect)
-	if err != nil {
-		return fmt.Errorf("-db %s: %w", s.cfg.database(), err)
-	}
-	s.store = store
-	return nil
-}
-
 // compose puts the handlers around each other: counting outermost, then the
 // budget, then the headers that ask clients to wait, then the protocol.
-func (s *server) compose(ctx context.Context) error {
-	sync, err := s.protocol(ctx)
+func (s *server) compose(context.Context) error {
+	sync, err := s.protocol()
 	if err != nil {
 		return err
 	}
@@ -202,10 +168,11 @@ func (s *server) operated() bool {
 }
 
 // protocol is the App Sync handler.
-func (s *server) protocol(ctx context.Context) (http.Handler, error) {
+func (s *server) protocol() (http.Handler, error) {
 	see := &syncobserve.Observer{Statsd: s.stats, Log: s.log}
 	cfg := syncproto.Config{
 		Store:      s.store,
+		Marks:      s.marks,
 		Watch:      s.watch(),
 		RetryAfter: s.away,
 		OnEvent:    see.Observe,
@@ -221,15 +188,8 @@ func (s *server) protocol(ctx context.Context) (http.Handler, error) {
 		cfg.Verifier = verify.Any{browserid.Development{}, verify.Plain{}}
 		cfg.Development = true
 	}
-	// Logins outlive a restart if the store can keep a secret.
-	if keeper, ok := s.store.(interface {
-		Secret(context.Context) ([]byte, error)
-	}); ok {
-		key, err := keeper.Secret(ctx)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Sessions = &syncproto.SignedSessions{Keys: [][]byte{key}}
+	if s.secret != nil {
+		cfg.Sessions = &syncproto.SignedSessions{Keys: [][]byte{s.secret}}
 	}
 	return syncproto.New(cfg)
 }

@@ -16,7 +16,7 @@ const recheck = 5 * time.Second
 // watch is how clients may wait for news.
 func (s *server) watch() syncproto.Watch {
 	w := syncproto.Watch{Max: s.cfg.wait}
-	if kind, _, _ := strings.Cut(s.cfg.db, ":"); kind != "sqlite" && kind != "memory" {
+	if s.cfg.db != memoryDB && !s.cfg.owns() {
 		w.Recheck = recheck
 	}
 	return w
