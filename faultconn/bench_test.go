@@ -216,3 +216,30 @@ func inBubble(b *testing.B, f func(t *testing.T)) {
 		b.Fail()
 	}
 }
+
+// BenchmarkLateMessage is what a message costs that is late: those of a server
+// that sends one every ten milliseconds and is not asked, each late by a second.
+func BenchmarkLateMessage(b *testing.B) {
+	b.ReportAllocs()
+	inBubble(b, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, one(fault.Delay{For: time.Second}))
+		client, server := pipe(t, &inj)
+		go func() {
+			defer server.Close()
+			message := make([]byte, 64)
+			for range b.N {
+				if _, err := server.Write(message); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		buf := make([]byte, 64)
+		for {
+			if _, err := client.Read(buf); err != nil {
+				return
+			}
+		}
+	})
+}

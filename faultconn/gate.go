@@ -12,6 +12,7 @@ type gate struct {
 	deadline time.Time
 	moves    int
 	moved    chan struct{} // closed when the deadline moves; nil while nobody waits
+	spare    *waiter       // nil for none
 }
 
 func (g *gate) set(t time.Time) {
@@ -60,43 +61,52 @@ const (
 
 // wait waits for as long as h says, or until there is something in more.
 func (g *gate) wait(inj *Injector, h *hold, end, more <-chan struct{}) outcome {
-	var timer *time.Timer
+	w := g.take()
+	defer g.put(w)
 	for {
-		changed, unwatch := inj.changed()
+		changed := w.watch(inj.plan.Load())
 		until := h.until() // the rules may have changed since it was asked last
 		deadline, moved := g.watch()
 		now := time.Now()
 		switch {
 		case !deadline.IsZero() && !now.Before(deadline):
-			unwatch()
 			return expired
 		case !h.effect.Hang && !now.Before(until):
-			unwatch()
 			return due
 		case h.effect.Hang, !deadline.IsZero() && deadline.Before(until):
 			until = deadline
 		}
 		var fire <-chan time.Time
 		if !until.IsZero() {
-			if timer == nil {
-				timer = time.NewTimer(until.Sub(now))
-				defer timer.Stop()
-			} else {
-				timer.Reset(until.Sub(now))
-			}
-			fire = timer.C
+			fire = w.after(until.Sub(now))
 		}
 		select {
 		case <-fire:
 		case <-moved:
 		case <-changed:
 		case <-end:
-			unwatch()
 			return ended
 		case <-more:
-			unwatch()
 			return arrived
 		}
-		unwatch()
 	}
+}
+
+// take returns what the last wait has left, if no other has it.
+func (g *gate) take() *waiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := g.spare
+	if w == nil {
+		w = new(waiter)
+	}
+	g.spare = nil
+	return w
+}
+
+func (g *gate) put(w *waiter) {
+	w.stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spare = w
 }

@@ -507,3 +507,24 @@ func TestLatencyIsExact(t *testing.T) {
 		})
 	}
 }
+
+// A late message costs the copy that waits and what says until when, and no new
+// timers and channels.
+func TestLateMessagesAllocateLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inj faultconn.Injector
+		must(t, &inj, one(fault.Delay{For: time.Second}))
+		client, server := pipe(t, &inj)
+		buf := make([]byte, 64)
+		if n := testing.AllocsPerRun(200, func() {
+			if _, err := server.Write(buf); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.Read(buf); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 3 {
+			t.Errorf("%v allocations a message, want 3 at the most", n)
+		}
+	})
+}
