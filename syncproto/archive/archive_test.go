@@ -120,6 +120,12 @@ func TestImportBad(t *testing.T) {
 		"record of deleted":  format + `{"collection":"a","last":2.00,"deleted":{"client_id":"x"}}{"time":1.00,"origin":"a","doc":"{}"}` + end,
 		"impossible name":    format + `{"collection":"a\u0000","last":2.00}` + end,
 		"collection, no end": format + coll,
+		"time of nobody":     format + `{"collection":"a","uuid":"u","last":92233720368547758.07}` + end,
+		"time before all":    format + `{"collection":"a","uuid":"u","last":-1.00}` + end,
+		"no life, no death":  format + `{"collection":"a","last":2.00}` + end,
+		"both":               format + `{"collection":"a","uuid":"u","last":2.00,"deleted":{"client_id":"x"}}` + end,
+		"uuid in a header":   format + `{"collection":"a","uuid":"u\r\nSet-Cookie: x","last":2.00}` + end,
+		"uuid without end":   format + `{"collection":"a","uuid":"` + strings.Repeat("u", 1000) + `","last":2.00}` + end,
 	} {
 		if err := archive.Import(t.Context(), new(syncproto.Memory), "ann", strings.NewReader(text)); !errors.Is(err, archive.ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)

@@ -81,6 +81,9 @@ func (in *importer) begin(l line) error {
 	if !possible(l.Collection, syncproto.MaxCollection) {
 		return fmt.Errorf("%w: a collection of an impossible name", ErrInvalid)
 	}
+	if !lived(l) {
+		return fmt.Errorf("%w: a collection in an impossible state", ErrInvalid)
+	}
 	st, err := in.to.State(in.ctx, syncproto.Key{User: in.user, Collection: l.Collection})
 	if err != nil {
 		return err
@@ -120,6 +123,18 @@ func (in *importer) apply(last syncproto.Time) error {
 	err := in.to.Apply(in.ctx, syncproto.Key{User: in.user, Collection: in.name}, syncproto.Change{State: st, Records: in.page})
 	in.page, in.last = nil, last
 	return err
+}
+
+// maxUUID is the length of a uuid as the stores write it, and as some may hold it.
+const maxUUID = 36
+
+// lived says whether a collection can have come to be as the line has it. A time
+// that nobody's clock will show would be the last: no write comes after it.
+func lived(l line) bool {
+	if *l.Last < 0 || l.Last.Std().Year() > 9999 || l.UUID != "" && !possible(l.UUID, maxUUID) {
+		return false
+	}
+	return *l.Last == 0 || (l.Deleted == nil) == (l.UUID != "")
 }
 
 // possible says whether the handler could have let the name through to a store.
