@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -31,8 +33,16 @@ func (s *syncer) merge(origin string, local, remote json.RawMessage) json.RawMes
 
 // keep puts a version that lost beside the file that it was in.
 func (s *syncer) keep(name string, doc json.RawMessage) error {
-	beside := strings.TrimSuffix(name, ".json") + ".conflict-" + sum(doc)[:8]
-	if err := replace(s.state, filepath.Join(s.opts.dir, beside), pretty(doc), 0o644); err != nil {
+	stem, text := strings.TrimSuffix(name, ".json")+".conflict-"+sum(doc)[:8], pretty(doc)
+	beside := stem
+	for n := 2; ; n++ {
+		b, err := os.ReadFile(filepath.Join(s.opts.dir, beside))
+		if err != nil || bytes.Equal(b, text) {
+			break
+		}
+		beside = fmt.Sprintf("%s-%d", stem, n) // that one has been edited since
+	}
+	if err := replace(s.state, filepath.Join(s.opts.dir, beside), text, 0o644); err != nil {
 		return fmt.Errorf("keep what was changed here: %w", err)
 	}
 	fmt.Fprintf(s.out, "conflict: %s has what was changed elsewhere, %s what was changed here\n", name, beside)

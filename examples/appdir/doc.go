@@ -22,7 +22,7 @@
 // The version that reached the server first keeps the file. The other one is
 // put beside it, as NAME.conflict-XXXXXXXX, the X being eight digits of its
 // hash, and the conflict is reported: take from it what you need, and remove
-// it. Such files are not synced.
+// it. Such files are not synced, and not written over if you have edited them.
 //
 // A change beats a removal, on whichever side: the document comes back. So does
 // a file that was removed before a newer version of it was written.
@@ -35,6 +35,7 @@
 // by renaming. An appdir that is killed at any moment goes on where it was, and
 // pushes nothing twice. If .appdir is removed, or the directory is not mounted,
 // nothing is taken for removed: what both sides have and differs is a conflict.
+// With -watch nothing is synced until it is back.
 // Two appdirs don't work on one directory: the second one says so and ends.
 //
 // A file that an editor saves in the instant between appdir's last look at it

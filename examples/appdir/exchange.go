@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"slices"
@@ -88,6 +89,9 @@ func (s *syncer) take(ctx context.Context, server **limits, files map[string]fil
 	for origin, was := range s.seen {
 		if _, there := files[origin]; there || problems[was.Name] != nil {
 			continue
+		}
+		if f, err := readFile(s.opts.dir, was.Name); err == nil && f.origin == origin || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			continue // an editor was at it
 		}
 		if have := s.device.Get(origin); have != nil && sum(have) == was.Sum {
 			removed = append(removed, origin)

@@ -52,21 +52,24 @@ func readFile(dir, name string) (file, error) {
 	if err := json.Compact(&compact, b); err != nil {
 		return file{}, fmt.Errorf("not JSON: %w", err)
 	}
-	var v struct {
-		Origin  *string
-		Deleted any
+	// By the very names, as the server has them: a struct would take "Origin" too.
+	var v map[string]json.RawMessage
+	origin := ""
+	err = json.Unmarshal(b, &v)
+	if err == nil && v["origin"] != nil {
+		err = json.Unmarshal(v["origin"], &origin)
 	}
-	switch err := json.Unmarshal(b, &v); {
+	switch {
 	case err != nil:
 		return file{}, fmt.Errorf("not a document: %w", err)
-	case v.Origin == nil || *v.Origin == "":
+	case origin == "":
 		return file{}, errors.New(`no "origin"`)
-	case !utf8.Valid(b) || strings.ContainsFunc(*v.Origin, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
+	case !utf8.Valid(b) || strings.ContainsFunc(origin, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }):
 		return file{}, errors.New(`the "origin" has control characters, or half of a surrogate pair, or the file is not UTF-8`)
-	case v.Deleted == true:
+	case string(v["deleted"]) == "true":
 		return file{}, errors.New(`it says that it is deleted: remove the file instead`)
 	}
-	return file{name, *v.Origin, compact.Bytes()}, nil
+	return file{name, origin, compact.Bytes()}, nil
 }
 
 // fileName is the name that a new file gets. It is the same in every directory,

@@ -89,10 +89,26 @@ func open(ctx context.Context, o options, out, errs io.Writer) (_ *syncer, err e
 
 func (s *syncer) close() { _ = s.lock.Close() }
 
+// held says whether this is still the directory that it was. One that is no
+// longer mounted has no files, which does not mean that they were removed.
+func (s *syncer) held() error {
+	mine, err := s.lock.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(s.lock.Name()); err != nil || !os.SameFile(mine, there) {
+		return fmt.Errorf("%s is gone, or another one: nothing is synced until it is back; if it was removed on purpose, start appdir again", s.state)
+	}
+	return nil
+}
+
 // sync is one round: directory to device, device to server and back, device to
 // directory. What the server could not be asked about is done all the same.
 func (s *syncer) sync(ctx context.Context) error {
 	files, problems, err := scan(s.opts.dir)
+	if err == nil {
+		err = s.held()
+	}
 	if err != nil {
 		return err
 	}
