@@ -76,8 +76,8 @@ type BackendConfig struct {
 // github.com/sony/gobreaker/v2 is one, and so is whatever has this method.
 //
 // Allow returns an error to refuse a call; otherwise done is called once with its outcome
-// as the caller saw it: nil, an [*Error], what the backend reported, or context.Canceled
-// when the caller gave up, which says nothing about the backend and should not be counted
+// as the caller saw it: nil, an [*Error], what the backend reported, an error if the call
+// panicked, or context.Canceled when the caller gave up, which says nothing about the backend and should not be counted
 // (IsExcluded in gobreaker.Settings).
 type Breaker interface {
 	Allow() (done func(err error), err error)

@@ -2,6 +2,7 @@ package timeout
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 // A call is one admitted call to a backend: a slot, a breaker's permission and a limit.
 type call struct {
 	b      *Backend
+	from   context.Context // the caller's
 	ctx    context.Context
 	cancel context.CancelFunc // nil unless bound
 	start  time.Time
@@ -38,19 +40,24 @@ func (b *Backend) admit(ctx context.Context) (*call, error) {
 		}
 		return nil, b.meet(b.fail(why, wait, time.Since(start), nil))
 	}
-	c := &call{b: b, ctx: ctx, start: time.Now(), reason: ReasonDeadline}
+	admitted := false
+	defer func() { // also if the breaker or OnEvent panics
+		if !admitted {
+			b.slots.free()
+		}
+	}()
+	c := &call{b: b, from: ctx, ctx: ctx, start: time.Now(), reason: ReasonDeadline}
 	if err := b.budget(ctx, start); err != nil { // the queue may have used it up
-		b.slots.free()
 		return nil, err
 	}
 	if b.config.Breaker != nil {
 		tell, err := b.config.Breaker.Allow()
 		if err != nil {
-			b.slots.free()
 			return nil, b.meet(b.fail(ReasonOpen, 0, time.Since(start), err))
 		}
 		c.tell = tell
 	}
+	admitted = true
 	b.calls.Add(1)
 	b.inFlight.add(1)
 	c.limit = b.afford(ctx, b.config.Call)
@@ -70,6 +77,23 @@ func (c *call) bound() {
 	c.ctx, c.cancel = context.WithTimeoutCause(c.ctx, c.limit, c.b.fail(c.reason, c.limit, c.limit, nil))
 }
 
+// errPanicked is what the breaker is told of a call that did not return.
+var errPanicked = errors.New("timeout: the call panicked")
+
+// try runs the part of the call that is not ours. If that panics, the call has ended.
+func (c *call) try(fn func(context.Context) error) error {
+	returned := false
+	defer func() {
+		if !returned {
+			defer c.release()
+			c.settle(errPanicked)
+		}
+	}()
+	err := fn(c.ctx)
+	returned = true
+	return err
+}
+
 // settle returns the outcome of the call as its caller sees it, tells the breaker, and
 // ends the context of the call.
 func (c *call) settle(err error) error {
@@ -82,8 +106,8 @@ func (c *call) settle(err error) error {
 		if deadline, ok := c.ctx.Deadline(); ok && c.cancel == nil { // it was the caller's
 			limit = deadline.Sub(c.start)
 		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = nil // says no more than the new error does
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn) {
+			err = nil // the one says no more than the new error does; for the other, database/sql would try again
 		}
 		err = c.b.meet(c.b.fail(c.reason, limit, time.Since(c.start), err))
 	}

@@ -9,10 +9,11 @@ import (
 // Connector returns a driver.Connector for sql.OpenDB whose connections are limited by
 // the backend. Connecting is a call of at most BackendConfig.Dial. Each statement, and
 // each begin, prepare and ping, is a call of at most BackendConfig.Call, its slot taken
-// until it returns, and for a query until its rows are closed. A transaction is not a
-// call, its statements are; its commit or rollback is never refused, only limited in
-// time. A goroutine that runs a statement while it reads the rows of another takes two
-// slots.
+// until it returns, and for a query until its rows are closed. Where the driver has
+// database/sql prepare a statement first (go-sql-driver/mysql, if it has arguments), that
+// and the statement are a call each. A transaction is not a call, its statements are; its
+// commit or rollback is never refused, only limited in time. A goroutine that runs a
+// statement while it reads the rows of another takes two slots.
 //
 // The optional interfaces of the driver are kept, also its own converters of arguments. A
 // connection on which a limit was met is not used again.
@@ -40,10 +41,14 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer call.release()
 	call.reason, call.limit = ReasonDial, c.b.afford(ctx, c.b.config.Dial)
 	call.bound()
-	conn, err := c.next.Connect(call.ctx)
+	var conn driver.Conn
+	err = call.try(func(ctx context.Context) (err error) {
+		conn, err = c.next.Connect(ctx)
+		return err
+	})
+	defer call.release()
 	if err := call.settle(err); err != nil {
 		return nil, err
 	}
@@ -56,15 +61,4 @@ func (c *connector) Close() error {
 		return closer.Close()
 	}
 	return nil
-}
-
-// run makes one call to the database that has ended when fn returns.
-func (b *Backend) run(ctx context.Context, fn func(context.Context) error) error {
-	c, err := b.admit(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.release()
-	c.bound()
-	return c.settle(fn(c.ctx))
 }

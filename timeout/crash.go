@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"runtime"
 )
 
 // A crash is a panic that changed goroutines.
@@ -17,6 +18,19 @@ func (c *crash) Error() string { return fmt.Sprintf("%v\n\n%s", c.value, c.stack
 func (c *crash) Unwrap() error {
 	err, _ := c.value.(error)
 	return err
+}
+
+// again goes on with the panic on another goroutine: with the value itself where its
+// identity is its meaning.
+func (c *crash) again() {
+	switch c.value {
+	case nil:
+		runtime.Goexit() // it was no panic
+	case http.ErrAbortHandler:
+		panic(http.ErrAbortHandler)
+	default:
+		panic(c)
+	}
 }
 
 // panicked reports a panic that nobody is left to receive, the way the server would have.

@@ -18,8 +18,9 @@ import (
 // its caller: use [Call] to get a value out of it.
 //
 // fn runs on a goroutine of its own. If it panics, the panic is raised again in the
-// caller with the first stack in its text; if the caller has left by then it is an event
-// of [KindPanic], or a line in the standard log when there is no OnEvent.
+// caller with the first stack in its text, or as it is if it is [http.ErrAbortHandler]; if
+// the caller has left by then it is an event of [KindPanic], or a line in the standard log
+// when there is no OnEvent.
 func (b *Backend) Do(ctx context.Context, fn func(context.Context) error) error {
 	_, err := Call(ctx, b, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err
@@ -80,7 +81,7 @@ func Call[T any](ctx context.Context, b *Backend, fn func(context.Context) (T, e
 	}
 	if r.crash != nil {
 		c.settle(r.crash)
-		panic(r.crash)
+		r.crash.again()
 	}
 	return r.value, c.settle(r.err)
 }
@@ -90,7 +91,7 @@ func (c *call) late(crash *crash) {
 	b := c.b
 	e := Event{Kind: KindReturned, Backend: b.config.Name, Limit: c.limit, Elapsed: time.Since(c.start)}
 	b.abandoned.Add(-1)
-	if crash != nil {
+	if crash != nil && crash.value != nil {
 		if b.config.OnEvent == nil {
 			log.Printf("timeout: panic in an abandoned call to %s: %v\n%s", b.config.Name, crash.value, crash.stack)
 		}

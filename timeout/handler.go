@@ -198,7 +198,7 @@ func (g *gate) beside(next http.Handler, inner *http.Request) {
 				if inner.MultipartForm != nil {
 					inner.MultipartForm.RemoveAll()
 				}
-				if c != nil && c.value != http.ErrAbortHandler {
+				if c != nil && c.value != nil && c.value != http.ErrAbortHandler {
 					g.l.panicked(g.r, c.value, c.stack)
 				}
 			}
@@ -221,10 +221,8 @@ func (g *gate) beside(next http.Handler, inner *http.Request) {
 	case end == aborted:
 		panic(http.ErrAbortHandler)
 	case end == expired:
-	case c != nil && c.value == http.ErrAbortHandler:
-		panic(http.ErrAbortHandler)
 	case c != nil:
-		panic(c)
+		c.again()
 	default:
 		g.r.MultipartForm, g.r.Pattern = inner.MultipartForm, inner.Pattern
 	}

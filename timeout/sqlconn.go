@@ -12,6 +12,12 @@ type sqlConn struct {
 	driver.Conn
 	b      *Backend
 	broken bool // a limit was met in the middle of something; one user at a time
+
+	// skipped is the call of a statement that the driver wants to be prepared first, as
+	// go-sql-driver/mysql does with every one that has arguments. That tells the breaker
+	// nothing about the database, so the call goes on when it is prepared, which
+	// database/sql does next.
+	skipped *call
 }
 
 var (
@@ -25,9 +31,48 @@ var (
 	_ driver.NamedValueChecker  = (*sqlConn)(nil)
 )
 
-// run makes a call on this connection.
+// run makes a call on this connection that has ended when fn returns.
 func (c *sqlConn) run(ctx context.Context, fn func(context.Context) error) error {
-	return c.note(c.b.run(ctx, fn))
+	call, err := c.admit(ctx)
+	if err != nil {
+		return c.note(err)
+	}
+	err = call.try(fn)
+	if err == driver.ErrSkip {
+		c.skipped = call
+		return err
+	}
+	defer call.release()
+	return c.note(call.settle(err))
+}
+
+// admit begins a call, or goes on with the one that was skipped.
+func (c *sqlConn) admit(ctx context.Context) (*call, error) {
+	if s := c.skipped; s != nil && s.from.Done() == ctx.Done() {
+		c.skipped = nil
+		return s, nil
+	}
+	c.forget()
+	call, err := c.b.admit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	call.bound()
+	return call, nil
+}
+
+// forget ends a call that was skipped and with which nobody goes on.
+func (c *sqlConn) forget() {
+	if s := c.skipped; s != nil {
+		c.skipped = nil
+		defer s.release()
+		s.settle(context.Canceled)
+	}
+}
+
+func (c *sqlConn) Close() error {
+	c.forget()
+	return c.Conn.Close()
 }
 
 // note remembers errors after which the connection may be in the middle of something.
@@ -48,6 +93,7 @@ func (c *sqlConn) IsValid() bool {
 }
 
 func (c *sqlConn) ResetSession(ctx context.Context) error {
+	c.forget()
 	if c.broken {
 		return driver.ErrBadConn
 	}
@@ -141,14 +187,21 @@ func (c *sqlConn) QueryContext(ctx context.Context, query string, args []driver.
 
 // query makes a call that has ended when its rows are closed.
 func (c *sqlConn) query(ctx context.Context, fn func(context.Context) (driver.Rows, error)) (driver.Rows, error) {
-	call, err := c.b.admit(ctx)
+	call, err := c.admit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	call.bound()
-	rows, err := fn(call.ctx)
+	var rows driver.Rows
+	err = call.try(func(ctx context.Context) (err error) {
+		rows, err = fn(ctx)
+		return err
+	})
+	if err == driver.ErrSkip {
+		c.skipped = call
+		return nil, err
+	}
 	if err != nil {
-		call.release()
+		defer call.release()
 		return nil, c.note(call.settle(err))
 	}
 	return &sqlRows{Rows: rows, c: c, call: call}, nil

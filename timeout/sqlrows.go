@@ -48,8 +48,8 @@ func (r *sqlRows) Close() error {
 	err := r.Rows.Close()
 	if !r.closed {
 		r.closed = true
+		defer r.call.release()
 		err = r.end(err)
-		r.call.release()
 	}
 	return err
 }

@@ -28,7 +28,14 @@ func (c *sqlConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 		}
 	}}
 	x.timer = time.AfterFunc(call.limit, func() { x.expire(ReasonDeadline, call.limit) })
+	returned := false
+	defer func() {
+		if !returned {
+			x.end(errPanicked)
+		}
+	}()
 	tx, err := c.begin(life, opts)
+	returned = true
 	if err := c.note(x.end(err)); err != nil {
 		cancel(nil)
 		return nil, err

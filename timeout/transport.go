@@ -61,7 +61,14 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		out.Header.Set(BudgetHeader, strconv.FormatInt(max((c.limit-margin).Milliseconds(), 1), 10))
 	}
+	returned := false
+	defer func() {
+		if !returned {
+			x.end(errPanicked)
+		}
+	}()
 	resp, err := t.next.RoundTrip(out)
+	returned = true
 	x.timer.Stop()
 	if err != nil {
 		return nil, x.end(err)
@@ -103,13 +110,13 @@ func (x *exchange) expire(reason Reason, limit time.Duration) {
 // end ends the call with the outcome err, and returns what its caller sees.
 func (x *exchange) end(err error) error {
 	x.once.Do(func() {
+		defer x.release()
 		x.timer.Stop()
 		if e := x.met.Load(); e != nil && err != nil {
 			err = x.b.meet(e)
 		}
 		x.err = x.settle(err)
 		x.cancel(nil)
-		x.release()
 	})
 	return x.err
 }
