@@ -1,35 +1,15 @@
 package oidclogin
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/coreos/go-oidc/v3/oidc"
 )
 
 // maxAnswer is how large a configuration or a set of keys may be.
 const maxAnswer = 1 << 20
-
-// keySet tells a signature that is not good from keys that could not be had,
-// which go-oidc's verifier makes one text of.
-type keySet struct{ oidc.KeySet }
-
-type unansweredKey struct{}
-
-// unanswered is where a keySet says why the issuer could not be asked.
-type unanswered struct{ err error }
-
-func (k keySet) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
-	payload, err := k.KeySet.VerifySignature(ctx, jwt)
-	// A set of keys wraps what it met on its way to the issuer, and nothing else.
-	if asked, ok := ctx.Value(unansweredKey{}).(*unanswered); ok && errors.Unwrap(err) != nil {
-		asked.err = err
-	}
-	return payload, err
-}
 
 // burst is how often the keys may be asked for in a row. An issuer that changes
 // its key needs one.
@@ -66,6 +46,21 @@ func (s *sparing) allow(now time.Time) bool {
 	}
 	s.paid = s.paid.Add(s.every)
 	return true
+}
+
+// renewal is the transport of a set of keys that takes the place of another: its
+// first request is made at a pace of its own, so that made-up keys do not put it
+// off.
+type renewal struct {
+	first, rest http.RoundTripper
+	made        atomic.Bool
+}
+
+func (t *renewal) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.made.CompareAndSwap(false, true) {
+		return t.first.RoundTrip(r)
+	}
+	return t.rest.RoundTrip(r)
 }
 
 // bounded is a transport whose answers end at maxAnswer bytes, and then are not

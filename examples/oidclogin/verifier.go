@@ -48,14 +48,22 @@ type Config struct {
 	// asked at once, and then once every Refresh; meanwhile such a token is a
 	// 503, for its key may be new. Zero means 10 s.
 	Refresh time.Duration
+	// KeyAge is how old the issuer's keys get before it is asked for them again:
+	// one that it takes back without a new one is good for so long. Zero means
+	// an hour.
+	KeyAge time.Duration
+	// KeyGrace is for how much longer they are good if it cannot be asked then,
+	// which is tried every Refresh. After that all logins are 503. Zero means a
+	// day.
+	KeyGrace time.Duration
 }
 
 // Verifier checks ID tokens. It is safe for concurrent use. It asks the issuer
 // when it first needs to, so that a server can start without it, and while the
 // issuer cannot be asked says so, which is a 503 and no 401; tokens signed with
-// keys that it has are accepted all the while. It asks for the keys again when
-// it meets one that it does not know, and so learns of a change with the first
-// token; one that the issuer takes back without a new one is good until then.
+// keys that it has are accepted for KeyAge and KeyGrace. It asks for the keys
+// again when it meets one that it does not know, and so learns of a change with
+// the first token, and at the first login after each KeyAge.
 type Verifier struct {
 	cfg   Config
 	http  *http.Client
@@ -79,6 +87,10 @@ func New(c Config) (*Verifier, error) {
 		return nil, fmt.Errorf("oidclogin: Config.Timeout %v is negative", c.Timeout)
 	case c.Refresh < 0:
 		return nil, fmt.Errorf("oidclogin: Config.Refresh %v is negative", c.Refresh)
+	case c.KeyAge < 0:
+		return nil, fmt.Errorf("oidclogin: Config.KeyAge %v is negative", c.KeyAge)
+	case c.KeyGrace < 0:
+		return nil, fmt.Errorf("oidclogin: Config.KeyGrace %v is negative", c.KeyGrace)
 	}
 	if c.HTTP == nil {
 		c.HTTP = http.DefaultClient
@@ -88,6 +100,12 @@ func New(c Config) (*Verifier, error) {
 	}
 	if c.Refresh == 0 {
 		c.Refresh = 10 * time.Second
+	}
+	if c.KeyAge == 0 {
+		c.KeyAge = time.Hour
+	}
+	if c.KeyGrace == 0 {
+		c.KeyGrace = 24 * time.Hour
 	}
 	h := *c.HTTP
 	base := h.Transport
@@ -177,10 +195,17 @@ func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) 
 		oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
 	}
 	algs := slices.DeleteFunc(p.Algs, func(alg string) bool { return !slices.Contains(algorithms, alg) })
-	asks := *v.http
-	asks.Transport = &sparing{base: asks.Transport, every: v.cfg.Refresh}
-	keys := oidc.NewRemoteKeySet(oidc.ClientContext(ctx, &asks), p.Keys)
-	v.tokens = oidc.NewVerifier(v.cfg.Issuer, keySet{keys}, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algs})
+	unknown := &sparing{base: v.http.Transport, every: v.cfg.Refresh}
+	ask := func(t http.RoundTripper) oidc.KeySet {
+		asks := *v.http
+		asks.Transport = t
+		return oidc.NewRemoteKeySet(oidc.ClientContext(ctx, &asks), p.Keys)
+	}
+	keys := &keySet{
+		cfg: v.cfg, turn: make(chan struct{}, 1), set: ask(unknown),
+		renew: func() oidc.KeySet { return ask(&renewal{first: v.http.Transport, rest: unknown}) },
+	}
+	v.tokens = oidc.NewVerifier(v.cfg.Issuer, keys, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algs})
 	close(v.known)
 	return v.tokens, nil
 }

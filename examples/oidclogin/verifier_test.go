@@ -81,6 +81,7 @@ type issuer struct {
 	keys    atomic.Pointer[[]key]
 	state   atomic.Value // "", "503", "garbage", "hangs", "endless"
 	fetched atomic.Int32 // requests for keys
+	asked   atomic.Int32 // requests, whatever became of them
 	sent    atomic.Int64 // bytes, while endless
 	http    *http.Client
 	srv     *http.Server
@@ -108,6 +109,7 @@ func start(t *testing.T) *issuer {
 		json.NewEncoder(w).Encode(map[string]any{"keys": all})
 	})
 	is.srv = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		is.asked.Add(1)
 		switch is.state.Load() {
 		case "503":
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -319,6 +321,92 @@ func TestKeysChange(t *testing.T) {
 	})
 }
 
+// A key that the issuer has taken back is good for KeyAge, whatever is done to
+// keep it from being asked, and for KeyGrace more if it cannot be asked.
+func TestKeyIsTakenBack(t *testing.T) {
+	for _, trouble := range []string{"", "made-up keys", "503", "garbage", "hangs", "down"} {
+		t.Run(trouble, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				is := start(t)
+				v := is.verifier(oidclogin.Config{KeyAge: time.Hour, KeyGrace: 5 * time.Hour, Timeout: 2 * time.Second, Refresh: time.Minute})
+				verify := func(k key) error {
+					defer synctest.Wait()
+					return verifyNow(t, v, k)
+				}
+				old := is.key()
+				if err := verify(old); err != nil {
+					t.Fatal(err)
+				}
+				is.keys.Store(&[]key{})
+				time.Sleep(time.Hour - time.Second)
+				if err := verify(old); err != nil {
+					t.Errorf("within its hour: %v", err)
+				}
+				good := time.Duration(0)
+				switch trouble {
+				case "":
+				case "made-up keys": // which the issuer is not asked about any more, for there are too many
+					is.state.Store("503")
+					for i := range 10 {
+						verify(newKey(t, fmt.Sprint(i)))
+					}
+					is.state.Store("")
+				case "down":
+					is.net.Partition("localhost", "issuer.example")
+					is.http.CloseIdleConnections()
+					good = 5 * time.Hour
+				default:
+					is.state.Store(trouble)
+					good = 5 * time.Hour
+				}
+				asked, begin, waited := is.asked.Load(), time.Now(), time.Duration(0)
+				for time.Sleep(time.Second); time.Since(begin) < good; time.Sleep(5 * time.Minute) {
+					all := make(chan time.Duration)
+					for range 5 {
+						go func() {
+							begin := time.Now()
+							if err := verifyNow(t, v, old); err != nil {
+								t.Errorf("while the issuer is in trouble: %v", err)
+							}
+							all <- time.Since(begin)
+						}()
+					}
+					for range 5 {
+						waited += <-all
+					}
+				}
+				synctest.Wait()
+				if n := is.asked.Load() - asked; good > 0 && trouble != "down" && (n < 50 || n > 65) {
+					t.Errorf("the issuer was asked %d times in five hours", n)
+				}
+				if waited > 70*2*time.Second { // one of the five, and the first time all
+					t.Errorf("logins have waited %v for an issuer in trouble", waited)
+				}
+				err := verify(old)
+				if refused := good == 0; err == nil || errors.Is(err, syncproto.ErrBadAssertion) != refused {
+					t.Errorf("when its time is over: %v", err)
+				}
+				next := newKey(t, "next")
+				is.keys.Store(&[]key{next})
+				is.net.Heal("localhost", "issuer.example")
+				is.state.Store("")
+				time.Sleep(10 * time.Minute) // until made-up keys are paid for
+				if err := verify(next); err != nil {
+					t.Errorf("a good key: %v", err)
+				}
+				if err := verify(old); !errors.Is(err, oidclogin.ErrToken) {
+					t.Errorf("in the end: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func verifyNow(t *testing.T, v *oidclogin.Verifier, k key) error {
+	_, err := v.Verify(t.Context(), k.sign(t, claims(nil)), client)
+	return err
+}
+
 // Made-up keys do not become as many requests. While the issuer is not asked, an
 // unknown key may be a new one: nobody is sent away for it.
 func TestMadeUpKeys(t *testing.T) {
@@ -402,9 +490,11 @@ func TestGivenUp(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	for field, c := range map[string]oidclogin.Config{
-		"Issuer":  {},
-		"Timeout": {Issuer: issuerURL, Timeout: -1},
-		"Refresh": {Issuer: issuerURL, Refresh: -1},
+		"Issuer":   {},
+		"Timeout":  {Issuer: issuerURL, Timeout: -1},
+		"Refresh":  {Issuer: issuerURL, Refresh: -1},
+		"KeyAge":   {Issuer: issuerURL, KeyAge: -1},
+		"KeyGrace": {Issuer: issuerURL, KeyGrace: -1},
 	} {
 		if _, err := oidclogin.New(c); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)
