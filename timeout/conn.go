@@ -20,7 +20,8 @@ import (
 //
 // Differences from c: deadlines that its user sets are kept, and the sooner one holds.
 // CloseWrite, SyscallConn and ReadFrom are there where c has them; other methods of c are
-// not. Deadlines set on c from outside are overwritten.
+// not. Deadlines set on c from outside are overwritten. What is done with a SyscallConn is
+// held to the user's deadlines only.
 func (b *Backend) Conn(c net.Conn) net.Conn {
 	g := &conn{Conn: c, b: b}
 	half, isHalf := c.(closeWriter)
@@ -28,9 +29,9 @@ func (b *Backend) Conn(c net.Conn) net.Conn {
 	from, isFrom := c.(io.ReaderFrom)
 	switch {
 	case isHalf && isRaw && isFrom:
-		return &tcpConn{g, half, raw, from}
+		return &tcpConn{g, half, rawConn{g, raw}, from}
 	case isHalf && isRaw:
-		return &unixConn{g, half, raw}
+		return &unixConn{g, half, rawConn{g, raw}}
 	case isHalf:
 		return &halfConn{g, half}
 	default:
@@ -44,13 +45,13 @@ type (
 	tcpConn struct {
 		*conn
 		closeWriter
-		syscall.Conn
+		rawConn
 		from io.ReaderFrom
 	}
 	unixConn struct {
 		*conn
 		closeWriter
-		syscall.Conn
+		rawConn
 	}
 	halfConn struct {
 		*conn
@@ -65,6 +66,7 @@ type conn struct {
 	mu     sync.Mutex
 	asked  time.Time // the last Write, if nothing has come back since
 	middle bool      // something has come back
+	busy   int       // Reads and Writes under way
 	waits  time.Time // when the Read that waits began
 	read   time.Time // deadlines of the user
 	write  time.Time
@@ -74,6 +76,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	c.waits = time.Now()
 	err := c.armRead()
+	if err == nil {
+		c.busy++
+	}
 	c.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -82,6 +87,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.busy--
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && !c.over(c.read, now) {
 		reason, limit, since := ReasonIdle, c.b.config.Idle, c.waits
 		if !c.asked.IsZero() {
@@ -125,17 +131,20 @@ func (c *conn) ask() (time.Time, error) {
 	if err := c.armRead(); err != nil {
 		return now, err
 	}
-	return now, c.Conn.SetWriteDeadline(sooner(c.write, now.Add(c.b.config.Call)))
+	if err := c.Conn.SetWriteDeadline(sooner(c.write, now.Add(c.b.config.Call))); err != nil {
+		return now, err
+	}
+	c.busy++
+	return now, nil
 }
 
+// wrote ends a Write.
 func (c *conn) wrote(start time.Time, err error) error {
-	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over(c.write, now) {
+	c.busy--
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.over(c.write, now) {
 		return err
 	}
 	return c.b.meet(c.b.fail(ReasonDeadline, c.b.config.Call, now.Sub(start), err))
@@ -155,8 +164,8 @@ func (c *tcpConn) ReadFrom(src io.Reader) (n int64, err error) {
 		want := part.N
 		m, err := c.from.ReadFrom(part)
 		n, *left = n+m, *left-m
-		if err != nil || m < want {
-			return n, c.wrote(start, err)
+		if err := c.wrote(start, err); err != nil || m < want {
+			return n, err
 		}
 	}
 	return n, nil
@@ -182,6 +191,26 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 		limit = c.asked.Add(c.b.config.Call)
 	}
 	return c.Conn.SetWriteDeadline(sooner(t, limit))
+}
+
+// rawConn is for clients that look into a connection that has been idle: for
+// go-sql-driver/mysql and go-redis one with a deadline that has passed is broken. So the
+// limits of what is long over are taken off it. The next Read or Write sets its own.
+type rawConn struct {
+	c   *conn
+	raw syscall.Conn
+}
+
+func (r rawConn) SyscallConn() (syscall.RawConn, error) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	if r.c.busy == 0 {
+		err := errors.Join(r.c.Conn.SetReadDeadline(r.c.read), r.c.Conn.SetWriteDeadline(r.c.write))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r.raw.SyscallConn()
 }
 
 // over reports whether a user's deadline has passed.

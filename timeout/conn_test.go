@@ -299,3 +299,76 @@ func TestTransport(t *testing.T) {
 		}
 	})
 }
+
+// rawPipe is a connection whose file can be looked at; like a socket's, not after its
+// deadline.
+type rawPipe struct {
+	*memnet.Conn
+	deadline time.Time
+}
+
+func (p *rawPipe) SetReadDeadline(t time.Time) error {
+	p.deadline = t
+	return p.Conn.SetReadDeadline(t)
+}
+
+func (p *rawPipe) SyscallConn() (syscall.RawConn, error) { return rawFile{p}, nil }
+
+type rawFile struct{ p *rawPipe }
+
+func (f rawFile) Control(func(uintptr)) error    { return nil }
+func (f rawFile) Write(func(uintptr) bool) error { return nil }
+func (f rawFile) Read(func(uintptr) bool) error {
+	if d := f.p.deadline; !d.IsZero() && !time.Now().Before(d) {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// Clients with a pool look at the file of a connection before they use it again, and
+// throw it away if that fails.
+func TestIdleConnLooksWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, idle := range []time.Duration{0, time.Second} {
+			b := backend(t, timeout.BackendConfig{Call: 100 * time.Millisecond, Idle: idle})
+			near, far := memnet.Pipe()
+			defer near.Close()
+			defer far.Close()
+			c := b.Conn(&rawPipe{Conn: near})
+			look := func() error {
+				raw, err := c.(syscall.Conn).SyscallConn()
+				if err != nil {
+					return err
+				}
+				return raw.Read(func(uintptr) bool { return true })
+			}
+			io.WriteString(c, "select")
+			io.WriteString(far, "rows")
+			if n, err := c.Read(make([]byte, 16)); n != 4 || err != nil {
+				t.Fatal(n, err)
+			}
+			time.Sleep(time.Minute)
+			if err := look(); err != nil {
+				t.Errorf("after an answer: %v", err)
+			}
+			io.WriteString(c, "close the statement") // which has no answer
+			time.Sleep(time.Minute)
+			if err := look(); err != nil {
+				t.Errorf("after what has no answer: %v", err)
+			}
+			c.SetReadDeadline(time.Now())
+			if err := look(); err == nil {
+				t.Error("the user's deadline is gone")
+			}
+			c.SetReadDeadline(time.Time{})
+
+			// A Read that waits keeps its limit.
+			start := time.Now()
+			io.WriteString(c, "select")
+			time.AfterFunc(50*time.Millisecond, func() { look() })
+			if _, err := c.Read(make([]byte, 16)); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 100*time.Millisecond {
+				t.Errorf("got %v after %v", err, time.Since(start))
+			}
+		}
+	})
+}
