@@ -143,6 +143,32 @@ func TestAResponseIsGivenUpForTheWait(t *testing.T) {
 	})
 }
 
+// The body of a refusal is read for its connection's sake only: one that does not come
+// must not hold up the repeat.
+func TestARefusalThatDoesNotEndIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		svc := refusesFirst(1)
+		body, writer := io.Pipe()
+		defer writer.Close()
+		tr := &backoff.Transport{Jitter: -1, Retry: &backoff.Retry{}, Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+			response, err := svc.RoundTrip(r)
+			if response.StatusCode == 503 {
+				response.Body = body
+			}
+			return response, err
+		})}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		r, err := send(ctx, tr, example)
+		if err != nil || r.StatusCode != 200 {
+			t.Errorf("got %v, %v", r, err)
+		}
+		if got := fmt.Sprint(svc.times()); got != "[0s 20s]" {
+			t.Errorf("sent at %s", got)
+		}
+	})
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -131,8 +131,10 @@ func (t *Transport) CloseIdleConnections() {
 }
 
 // discard reads what is left of a small body, so that the connection can be
-// used again, and closes it.
+// used again, and closes it. One that does not come is not worth a long wait.
 func discard(body io.ReadCloser) {
+	timer := time.AfterFunc(time.Second, func() { body.Close() })
+	defer timer.Stop()
 	io.CopyN(io.Discard, body, 16<<10)
 	body.Close()
 }
@@ -167,11 +169,11 @@ func originOf(u *url.URL) string {
 // has been answered.
 func (t *Transport) admit(ctx context.Context, key string) (done func(), err error) {
 	started := time.Now()
-	for {
+	for waited := false; ; waited = true {
 		h, wait, done := t.next(key, deferrable(ctx))
 		if done != nil {
-			if d := time.Since(started); d > 0 {
-				t.emit(Event{Kind: Waited, Origin: key, Wait: d})
+			if waited {
+				t.emit(Event{Kind: Waited, Origin: key, Wait: time.Since(started)})
 			}
 			return done, nil
 		}

@@ -405,6 +405,18 @@ func TestManyOriginsAreForgottenShortestFirst(t *testing.T) {
 	})
 }
 
+// On a real clock, where everything takes a while.
+func TestWhatDoesNotWaitIsNoEvent(t *testing.T) {
+	var j journal
+	tr := &backoff.Transport{Base: refusesFirst(0), OnEvent: j.add}
+	if _, err := send(t.Context(), tr, example); err != nil {
+		t.Fatal(err)
+	}
+	if events := j.take(); len(events) != 0 {
+		t.Errorf("got %+v", events)
+	}
+}
+
 func TestTransportEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events journal
