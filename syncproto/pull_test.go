@@ -106,6 +106,48 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
+// asked counts what a store is asked for.
+type asked struct {
+	syncproto.Store
+	states, reads int
+}
+
+func (s *asked) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
+	s.states++
+	return s.Store.State(ctx, key)
+}
+
+func (s *asked) Read(ctx context.Context, key syncproto.Key, since syncproto.Time, limit int,
+	begin func(syncproto.State) error, each func(syncproto.Record) error) (bool, error) {
+	s.reads++
+	return s.Store.Read(ctx, key, since, limit, begin, each)
+}
+
+// TestPullAsksOnce: what a pull costs the store.
+func TestPullAsksOnce(t *testing.T) {
+	store := &asked{Store: new(syncproto.Memory)}
+	d := newSite(t, syncproto.Config{Store: store}).device("ann@example.com")
+	last := d.push(`[{"origin":"a"},{"origin":"b"}]`)
+	for _, c := range []struct {
+		query         string
+		states, reads int
+	}{
+		{"", 0, 1}, // the first sync: everything is news
+		{"?since=0&limit=1", 0, 1},
+		{"?since=" + last.String(), 1, 0}, // an idle poll
+		{"?since=1", 1, 1},
+	} {
+		store.states, store.reads = 0, 0
+		a := d.get(c.query).want(200)
+		if store.states != c.states || store.reads != c.reads {
+			t.Errorf("%q: %d times State, %d times Read; want %d and %d", c.query, store.states, store.reads, c.states, c.reads)
+		}
+		if a.Header().Get("ETag") == "" {
+			t.Errorf("%q: no ETag", c.query)
+		}
+	}
+}
+
 func TestPullPages(t *testing.T) {
 	s := newSite(t, syncproto.Config{Limits: syncproto.Limits{Page: 4}})
 	d := s.device("ann@example.com")
@@ -183,7 +225,8 @@ func TestStoreDown(t *testing.T) {
 	down(d.post("?delete", `{"client_id":"x"}`))
 	down(d.do("GET", "/__ready__", ""))
 	broken.readOnly = true // gone between State and Read
-	down(d.get(""))
+	down(d.get("?since=0.01"))
+	down(d.get("")) // which needs no State
 	for _, away = range []time.Duration{0, -time.Second} {
 		if got, ok := d.get("").want(503).Header()["Retry-After"]; ok {
 			t.Errorf("Retry-After %q where %v is asked for, want none, for who is around the handler to say it", got, away)
