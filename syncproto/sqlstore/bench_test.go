@@ -137,16 +137,16 @@ func push(b *testing.B, s *Store, i int) {
 func rawPush(b *testing.B, db *sql.DB, i int) {
 	transaction(b, db, func(tx *sql.Tx) error {
 		const (
-			record = `INSERT INTO sync_records (account, collection, origin, written, doc) VALUES (?, ?, ?, ?, ?)
-				ON CONFLICT (account, collection, origin) DO UPDATE SET written = excluded.written, doc = excluded.doc`
-			collection = `INSERT INTO sync_collections (account, collection, uuid, last, apps, bytes, ids) VALUES (?, ?, ?, ?, ?, ?, 0)
-				ON CONFLICT (account, collection) DO UPDATE SET last = excluded.last, apps = excluded.apps, bytes = excluded.bytes`
+			record = `INSERT INTO sync_records (id, number, origin, written, doc) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (number, origin) DO UPDATE SET id = excluded.id, written = excluded.written, doc = excluded.doc`
+			collection = `INSERT INTO sync_collections (account, collection, number, uuid, last, apps, bytes, ids, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+				ON CONFLICT (account, collection) DO UPDATE SET last = excluded.last, apps = excluded.apps, bytes = excluded.bytes, sequence = excluded.sequence`
 		)
-		now := syncproto.TimeOf(time.Now())
-		if _, err := tx.ExecContext(b.Context(), record, user(i), "apps", origin(i), now, pushed); err != nil {
+		now, number := syncproto.TimeOf(time.Now()), i%1000+1
+		if _, err := tx.ExecContext(b.Context(), record, number<<32+i+1, number, origin(i), now, pushed); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(b.Context(), collection, user(i), "apps", "01234567-89ab-cdef-0123-456789abcdef", now, 1, len(pushed))
+		_, err := tx.ExecContext(b.Context(), collection, user(i), "apps", number, "01234567-89ab-cdef-0123-456789abcdef", now, 1, len(pushed), i+1)
 		return err
 	})
 }

@@ -14,6 +14,8 @@ type collection struct {
 	apps  int   // records
 	bytes int64 // of their documents
 	ids   int   // IDs of writes so far
+	// number and sequence are for the ids of records, where they have some.
+	number, sequence int64
 	// old is the length of the record that a write of one app replaces.
 	old sql.NullInt64
 }
@@ -47,6 +49,9 @@ func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collecti
 	c := &collection{key: key}
 	var row stateRow
 	into := row.into(&c.apps, &c.bytes, &c.ids)
+	if s.dialect.numbered {
+		into = append(into, &c.sequence, &c.number)
+	}
 	var err error
 	if len(apps) == 1 {
 		c.found, err = tx.get(append(into, &c.old), s.queries.openOne, apps[0].Origin, key.User, key.Collection)
@@ -55,6 +60,9 @@ func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collecti
 	}
 	if err == nil {
 		c.State, err = row.state()
+	}
+	if err == nil && !c.found {
+		err = s.number(tx, c)
 	}
 	return c, err
 }
@@ -65,11 +73,18 @@ func (s *Store) save(tx *tx, c *collection) error {
 	if err != nil {
 		return err
 	}
+	args := []any{c.UUID, int64(c.Last), deleted, c.apps, c.bytes, c.ids}
+	if s.dialect.numbered {
+		args = append(args, c.sequence)
+		if !c.found {
+			args = append(args, c.number)
+		}
+	}
 	query := s.queries.create
 	if c.found {
 		query = s.queries.update
 	}
-	return tx.exec(query, c.UUID, int64(c.Last), deleted, c.apps, c.bytes, c.ids, c.key.User, c.key.Collection)
+	return tx.exec(query, append(args, c.key.User, c.key.Collection)...)
 }
 
 // count makes the counts of the collection what they will be with the apps.
@@ -82,8 +97,7 @@ func (s *Store) count(tx *tx, c *collection, apps []syncproto.App) error {
 		}
 	case c.apps > 0:
 		err := inBatches(len(apps), func(batch, from, to int) error {
-			args := make([]any, 0, 2+to-from)
-			args = append(args, c.key.User, c.key.Collection)
+			args := c.place(make([]any, 0, 2+to-from))
 			for _, app := range apps[from:to] {
 				args = append(args, app.Origin)
 			}
@@ -135,9 +149,11 @@ const maxStatement = 4 << 20
 
 // put adds records, or replaces those of the same origin.
 func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Record) error {
+	if err := s.makeRoom(tx, c, n); err != nil {
+		return err
+	}
 	if n == 1 && c.old.Valid {
-		r := record(0)
-		return tx.exec(s.queries.replace, int64(r.Time), []byte(r.Doc), c.key.User, c.key.Collection, r.Origin)
+		return tx.exec(s.queries.replace, c.row(nil, record(0))...)
 	}
 	return inBatches(n, func(batch, from, to int) error {
 		size := 0
@@ -154,8 +170,7 @@ func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Rec
 		}
 		args := make([]any, 0, 5*(to-from))
 		for i := from; i < to; i++ {
-			r := record(i)
-			args = append(args, c.key.User, c.key.Collection, r.Origin, int64(r.Time), []byte(r.Doc))
+			args = c.row(args, record(i))
 		}
 		return tx.exec(s.queries.put[batch], args...)
 	})
@@ -163,6 +178,6 @@ func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Rec
 
 // clear removes the records.
 func (s *Store) clear(tx *tx, c *collection) error {
-	c.apps, c.bytes, c.old = 0, 0, sql.NullInt64{}
-	return tx.exec(s.queries.clear, c.key.User, c.key.Collection)
+	c.apps, c.bytes, c.old, c.sequence = 0, 0, sql.NullInt64{}, 0
+	return tx.exec(s.queries.clear, c.place(nil)...)
 }

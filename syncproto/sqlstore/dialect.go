@@ -53,9 +53,10 @@ type dialect struct {
 	// that writes, instead of write.
 	begin string
 
-	// lazyRows says that a row is looked for when it is asked for. All others
-	// send what the statement asks for, read or not.
-	lazyRows bool
+	// numbered says that collections and their records have numbers, and that a
+	// read is one statement: see numbered.go. Not for a database that sends all
+	// that a statement asks for, read or not.
+	numbered bool
 
 	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool

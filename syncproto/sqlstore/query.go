@@ -12,33 +12,32 @@ var batches = [...]int{100, 10, 1}
 
 // queries are the statements of a store, written for its database.
 type queries struct {
-	state, open, openOne string
-	cutoff, more, page   string
-	pull                 string
+	state                string
 	findID, addID        string
 	forgetIDs            string
 	total                string
-	create, update       string
-	clear, replace       string
-	held, put            [len(batches)]string
 	users, collections   string
 	purge                []string
 	lock, createAccount  string
 	secret, createSecret string
+
+	// Those about records, and what they need to know of their collection: see
+	// byAccount and byNumber.
+	open, openOne      string
+	create, update     string
+	clear, replace     string
+	held, put          [len(batches)]string
+	cutoff, more, page string // of a read in several statements
+	pull               string // of a read in one
+	nextNumber         string
+	lift, settle       string
 }
 
+const of = " WHERE account = ? AND collection = ?"
+
 func newQueries(d *dialect) *queries {
-	const of = " WHERE account = ? AND collection = ?"
 	q := &queries{
 		state: "SELECT uuid, last, deleted FROM sync_collections" + of,
-		open:  "SELECT uuid, last, deleted, apps, bytes, ids FROM sync_collections" + of,
-		openOne: "SELECT uuid, last, deleted, apps, bytes, ids, (SELECT LENGTH(r.doc) FROM sync_records r" +
-			" WHERE r.account = c.account AND r.collection = c.collection AND r.origin = ?) FROM sync_collections c" + of,
-
-		// The time of the last record of a page, so that a write is not cut.
-		cutoff: "SELECT written FROM sync_records" + of + " AND written > ? ORDER BY written LIMIT 1 OFFSET ?",
-		more:   "SELECT 1 FROM sync_records" + of + " AND written > ? LIMIT 1",
-		page:   "SELECT origin, written, doc FROM sync_records" + of + " AND written > ? AND written <= ? ORDER BY written",
 
 		findID:    "SELECT written FROM sync_writes" + of + " AND id = ?",
 		addID:     "INSERT INTO sync_writes (account, collection, id, number, written) VALUES (?, ?, ?, ?, ?)",
@@ -46,37 +45,25 @@ func newQueries(d *dialect) *queries {
 
 		total: "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM sync_collections WHERE account = ?",
 
-		create:  "INSERT INTO sync_collections (uuid, last, deleted, apps, bytes, ids, account, collection) VALUES (" + list("?", 8) + ")",
-		update:  "UPDATE sync_collections SET uuid = ?, last = ?, deleted = ?, apps = ?, bytes = ?, ids = ?" + of,
-		clear:   "DELETE FROM sync_records" + of,
-		replace: "UPDATE sync_records SET written = ?, doc = ?" + of + " AND origin = ?",
-
 		users:       "SELECT DISTINCT account FROM sync_collections WHERE account > ? ORDER BY account LIMIT ?",
 		collections: "SELECT uuid, last, deleted, collection, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection",
-		purge: []string{
-			"DELETE FROM sync_records WHERE account = ?",
-			"DELETE FROM sync_writes WHERE account = ?",
-			"DELETE FROM sync_collections WHERE account = ?",
-		},
 
 		secret:       "SELECT value FROM sync_secrets WHERE name = ?",
 		createSecret: d.insertMissing("sync_secrets", "name, value", "?, ?"),
 	}
-	if d.lazyRows {
-		// The state and the records at once: first a row without a time.
-		q.pull = "SELECT uuid, NULL, deleted, last FROM sync_collections" + of +
-			" UNION ALL SELECT origin, written, doc, NULL FROM sync_records" + of + " AND written > ? ORDER BY 2"
+	if d.numbered {
+		q.byNumber(d)
+	} else {
+		q.byAccount(d)
 	}
+	q.purge = append(q.purge,
+		"DELETE FROM sync_writes WHERE account = ?",
+		"DELETE FROM sync_collections WHERE account = ?",
+	)
 	if d.lockAccount {
 		q.lock = "SELECT 1 FROM sync_accounts WHERE account = ? FOR UPDATE"
 		q.createAccount = d.insertMissing("sync_accounts", "account", "?")
 		q.purge = append(q.purge, "DELETE FROM sync_accounts WHERE account = ?")
-	}
-	for i, n := range batches {
-		q.held[i] = "SELECT COUNT(*), COALESCE(SUM(LENGTH(doc)), 0) FROM sync_records" + of +
-			" AND origin IN (" + list("?", n) + ")"
-		q.put[i] = "INSERT INTO sync_records (account, collection, origin, written, doc) VALUES " + list("(?, ?, ?, ?, ?)", n) +
-			d.upsert([]string{"account", "collection", "origin"}, []string{"written", "doc"})
 	}
 	if d.dollars {
 		q.each(func(s *string) { *s = dollars(*s) })
@@ -84,11 +71,36 @@ func newQueries(d *dialect) *queries {
 	return q
 }
 
+// byAccount are the statements for tables in which a record names its user and
+// collection, so that an engine can spread them.
+func (q *queries) byAccount(d *dialect) {
+	q.open = "SELECT uuid, last, deleted, apps, bytes, ids FROM sync_collections" + of
+	q.openOne = "SELECT uuid, last, deleted, apps, bytes, ids, (SELECT LENGTH(r.doc) FROM sync_records r" +
+		" WHERE r.account = c.account AND r.collection = c.collection AND r.origin = ?) FROM sync_collections c" + of
+	q.create = "INSERT INTO sync_collections (uuid, last, deleted, apps, bytes, ids, account, collection) VALUES (" + list("?", 8) + ")"
+	q.update = "UPDATE sync_collections SET uuid = ?, last = ?, deleted = ?, apps = ?, bytes = ?, ids = ?" + of
+
+	q.clear = "DELETE FROM sync_records" + of
+	q.replace = "UPDATE sync_records SET written = ?, doc = ?" + of + " AND origin = ?"
+	q.purge = append(q.purge, "DELETE FROM sync_records WHERE account = ?")
+	for i, n := range batches {
+		q.held[i] = "SELECT COUNT(*), COALESCE(SUM(LENGTH(doc)), 0) FROM sync_records" + of +
+			" AND origin IN (" + list("?", n) + ")"
+		q.put[i] = "INSERT INTO sync_records (written, doc, account, collection, origin) VALUES " + list("(?, ?, ?, ?, ?)", n) +
+			d.upsert([]string{"account", "collection", "origin"}, []string{"written", "doc"})
+	}
+
+	// The time of the last record of a page, so that a write is not cut.
+	q.cutoff = "SELECT written FROM sync_records" + of + " AND written > ? ORDER BY written LIMIT 1 OFFSET ?"
+	q.more = "SELECT 1 FROM sync_records" + of + " AND written > ? LIMIT 1"
+	q.page = "SELECT origin, written, doc FROM sync_records" + of + " AND written > ? AND written <= ? ORDER BY written"
+}
+
 // each calls f with every statement.
 func (q *queries) each(f func(*string)) {
 	all := []*string{
-		&q.state, &q.open, &q.openOne, &q.cutoff, &q.more, &q.page, &q.pull, &q.findID, &q.addID, &q.forgetIDs,
-		&q.total, &q.create, &q.update, &q.clear, &q.replace, &q.users, &q.collections, &q.secret, &q.createSecret, &q.lock, &q.createAccount,
+		&q.state, &q.findID, &q.addID, &q.forgetIDs, &q.total, &q.users, &q.collections, &q.lock, &q.createAccount, &q.secret, &q.createSecret,
+		&q.open, &q.openOne, &q.create, &q.update, &q.clear, &q.replace, &q.cutoff, &q.more, &q.page, &q.pull, &q.nextNumber, &q.lift, &q.settle,
 	}
 	for i := range q.held {
 		all = append(all, &q.held[i], &q.put[i])

@@ -25,7 +25,7 @@ func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 	var out output
 	err := s.insist(ctx, func() (err error) {
 		out = output{begin: begin, each: each}
-		if s.dialect.lazyRows {
+		if s.dialect.numbered {
 			more, err = s.pull(ctx, &out, key, since, limit)
 		} else {
 			more, err = s.readInto(ctx, &out, key, since, limit)
@@ -54,27 +54,27 @@ func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 
 // pull reads with one statement, and stops after the last record of the page.
 func (s *Store) pull(ctx context.Context, out *output, key syncproto.Key, since syncproto.Time, limit int) (more bool, err error) {
-	rows, err := s.db.QueryContext(ctx, s.queries.pull, key.User, key.Collection, key.User, key.Collection, int64(since))
+	rows, err := s.db.QueryContext(ctx, s.queries.pull, key.User, key.Collection, int64(since), int64(since), key.User, key.Collection)
 	if err != nil {
 		return false, err
 	}
 	defer rows.Close()
 	var until syncproto.Time
 	for n := 0; rows.Next(); {
+		var id int64
 		var name string
-		var written, last sql.NullInt64
+		var t syncproto.Time
 		var bytes sql.RawBytes
-		if err := rows.Scan(&name, &written, &bytes, &last); err != nil {
+		if err := rows.Scan(&id, &name, &t, &bytes); err != nil {
 			return false, err
 		}
-		if !written.Valid { // the first row
-			st := stateRow{uuid: name, last: last.Int64, deleted: bytes}
+		if id == 0 { // the first row
+			st := stateRow{uuid: name, last: int64(t), deleted: bytes}
 			if out.state, err = st.state(); err != nil {
 				return false, err
 			}
 			continue
 		}
-		t := syncproto.Time(written.Int64)
 		if n++; limit > 0 && n > limit && t != until {
 			return true, nil
 		}

@@ -360,6 +360,9 @@ func TestPlans(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 				t.Fatal(err)
 			}
+			if q == &s.queries.settle && strings.HasPrefix(detail, "USE TEMP B-TREE") {
+				continue // the records of one collection, once in a lifetime
+			}
 			if strings.HasPrefix(detail, "SCAN sync_") || strings.Contains(detail, "TEMP B-TREE") {
 				t.Errorf("%s\n\tneeds %s", *q, detail)
 			}

@@ -1,0 +1,214 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/brownout-go/brownout/syncproto"
+)
+
+// oldFile makes a SQLite file with the tables of version 1 and in them what m
+// has.
+func oldFile(t *testing.T, m *syncproto.Memory) (dsn string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "old.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	exec := func(query string, args ...any) {
+		t.Helper()
+		if _, err := db.Exec(query, args...); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	steps, err := loadMigrations("migrations/sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(steps[0])
+	exec("CREATE TABLE sync_version (version INTEGER NOT NULL)")
+	exec("INSERT INTO sync_version VALUES (1)")
+	users, err := m.Users(t.Context(), "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range users {
+		usages, err := m.Collections(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range usages {
+			deleted, err := encodeDeletion(u.Deleted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec("INSERT INTO sync_collections VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+				user, u.Collection, u.UUID, int64(u.Last), deleted, u.Apps, u.Bytes)
+			exec("INSERT INTO sync_writes VALUES (?, ?, ?, 1, ?)", user, u.Collection, []byte("sent"), int64(u.Last))
+			for _, r := range records(t, m, syncproto.Key{User: user, Collection: u.Collection}, 0) {
+				exec("INSERT INTO sync_records VALUES (?, ?, ?, ?, ?)", user, u.Collection, r.Origin, int64(r.Time), []byte(r.Doc))
+			}
+		}
+	}
+	return "sqlite:" + path
+}
+
+func records(t *testing.T, s syncproto.Store, key syncproto.Key, since syncproto.Time) (all []syncproto.Record) {
+	t.Helper()
+	_, err := s.Read(t.Context(), key, since, 0, func(syncproto.State) error { return nil }, func(r syncproto.Record) error {
+		r.Doc = append([]byte(nil), r.Doc...)
+		all = append(all, r)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// filled is a store in which some users have written, some over what they had
+// and some to what they have deleted.
+func filled(t *testing.T) *syncproto.Memory {
+	t.Helper()
+	m, rng := new(syncproto.Memory), rand.New(rand.NewPCG(1, 2))
+	for user := range 12 {
+		for _, name := range []string{"apps", "a", "\u00e9\u4e16"}[:1+user%3] {
+			key := syncproto.Key{User: fmt.Sprintf("user%d@example.com", user), Collection: name}
+			for range rng.IntN(12) {
+				w := syncproto.Write{}
+				for n := range rng.IntN(4) {
+					w.Apps = append(w.Apps, app(fmt.Sprintf("app%d-%d", n, rng.IntN(4)), fmt.Sprintf(`{"n":%d}`, rng.IntN(1000))))
+				}
+				if rng.IntN(8) == 0 {
+					w = syncproto.Write{Delete: &syncproto.Deletion{Reason: "tired of it"}}
+				}
+				if _, err := m.Write(t.Context(), key, w); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	return m
+}
+
+// sameAs fails unless both stores say the same of everything since any time.
+func sameAs(t *testing.T, got *Store, want *syncproto.Memory) {
+	t.Helper()
+	users, err := want.Users(t.Context(), "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := 0
+	for _, user := range users {
+		all, err := want.Collections(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have, err := got.Collections(t.Context(), user); err != nil || !reflect.DeepEqual(have, all) {
+			t.Errorf("%s: %+v, %v; want %+v", user, have, err, all)
+		}
+		for _, u := range all {
+			key := syncproto.Key{User: user, Collection: u.Collection}
+			sinces := []syncproto.Time{0}
+			for _, r := range records(t, want, key, 0) {
+				sinces = append(sinces, r.Time-1, r.Time)
+			}
+			for _, since := range sinces {
+				have, want := records(t, got, key, since), records(t, want, key, since)
+				if byOrigin(have) != byOrigin(want) {
+					t.Errorf("%v since %v: %s; want %s", key, since, byOrigin(have), byOrigin(want))
+				}
+				pages++
+			}
+		}
+	}
+	if pages < 100 {
+		t.Errorf("%d reads were compared: this test has stopped looking", pages)
+	}
+}
+
+// byOrigin renders records in their order, those of one time by origin.
+func byOrigin(all []syncproto.Record) string {
+	var b strings.Builder
+	for len(all) > 0 {
+		n, write := 0, map[string]string{}
+		for n < len(all) && all[n].Time == all[0].Time {
+			write[all[n].Origin] = string(all[n].Doc)
+			n++
+		}
+		fmt.Fprint(&b, all[0].Time, write, " ") // fmt sorts maps
+		all = all[n:]
+	}
+	return b.String()
+}
+
+// TestMigrateNumbers: a file that an older version made has everything, in its
+// order, and goes on.
+func TestMigrateNumbers(t *testing.T) {
+	m := filled(t)
+	s := open(t, oldFile(t, m))
+	sameAs(t, s, m)
+
+	for _, user := range []int{2, 5} {
+		key := syncproto.Key{User: fmt.Sprintf("user%d@example.com", user), Collection: "apps"}
+		st, err := s.State(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err := s.Write(t.Context(), key, syncproto.Write{ID: "sent", Apps: []syncproto.App{app("twice", `{}`)}}); err != nil || !res.Replayed {
+			t.Errorf("a write from before, sent again: %+v, %v", res, err)
+		}
+		before := records(t, s, key, 0)
+		for _, origin := range []string{"app0-0", "new", "app1-1"} {
+			w := syncproto.Write{Apps: []syncproto.App{app(origin, `{"later":true}`)}}
+			if _, err := s.Write(t.Context(), key, w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var origins []string
+		for _, r := range records(t, s, key, st.Last) {
+			origins = append(origins, r.Origin)
+		}
+		if got := strings.Join(origins, " "); got != "app0-0 new app1-1" {
+			t.Errorf("since then: %s", got)
+		}
+		if after := records(t, s, key, 0); len(after) < len(before) || len(after) > len(before)+3 {
+			t.Errorf("%d records, then %d", len(before), len(after))
+		}
+	}
+}
+
+// TestMigrateFullDisk: a file that can't be brought up to date stays as it was.
+func TestMigrateFullDisk(t *testing.T) {
+	m := filled(t)
+	dsn := oldFile(t, m)
+	if _, err := Open(t.Context(), dsn+"?_pragma=max_page_count(1)"); err == nil || !strings.Contains(err.Error(), "full") {
+		t.Fatalf("Open without room for the tables: %v", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(gone, dsn); err == nil {
+		t.Fatal("Open with a context that has ended: no error")
+	}
+	sameAs(t, open(t, dsn), m)
+}
+
+// TestMigrateAtOnce: servers that start together on an older file.
+func TestMigrateAtOnce(t *testing.T) {
+	m := filled(t)
+	dsn := oldFile(t, m)
+	openAtOnce(t, dsn)
+	sameAs(t, open(t, dsn), m)
+}
