@@ -21,7 +21,8 @@ const maxFile = 64 << 10
 //
 // Set replaces the file atomically, so that a reader never sees half of one,
 // and through a temporary file beside it: the folder must be writable. File
-// systems know no contexts; one that hangs, as NFS can, holds up its callers.
+// systems know no contexts; one that hangs, as NFS can, holds up its callers, a
+// [Source]'s Close among them.
 type File struct {
 	// Path is the file. Its folder must exist.
 	Path string

@@ -11,10 +11,15 @@ import (
 // way, so that servers started together do not read together.
 const spread = 0.2
 
-// run is the source's goroutine: the only one that reads the store and changes
-// the value.
+// run is the source's goroutine: the only one that has the store read and
+// changes the value.
 func (s *Source) run(ctx context.Context) {
 	defer close(s.done)
+	defer func() {
+		if s.asked != nil {
+			<-s.asked
+		}
+	}()
 	defer s.value.Store(nil)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -56,12 +61,43 @@ func (s *Source) expire() {
 	}
 }
 
+// answer is what the store returned.
+type answer struct {
+	value Value
+	err   error
+}
+
+var errStuck = errors.New("backoff: the store neither answers nor gives up when it is told to")
+
+// ask reads the store, on a goroutine of its own: one that does not honour its
+// context must not keep a value in force for ever. It is not asked again before
+// it has answered.
+func (s *Source) ask(ctx context.Context) (Value, error) {
+	if s.asked == nil {
+		get, cancel := context.WithTimeout(ctx, s.config.Timeout)
+		asked := make(chan answer, 1)
+		go func() {
+			defer cancel()
+			v, err := s.config.Store.Get(get)
+			asked <- answer{v, err}
+		}()
+		s.asked = asked
+	}
+	patience := time.NewTimer(2 * s.config.Timeout)
+	defer patience.Stop()
+	select {
+	case a := <-s.asked:
+		s.asked = nil
+		return a.value, a.err
+	case <-patience.C:
+		return Value{}, errStuck
+	}
+}
+
 // read asks the store once and acts upon the answer. It returns the store's
 // error, nil for ErrNotSet.
 func (s *Source) read(ctx context.Context) error {
-	get, cancel := context.WithTimeout(ctx, s.config.Timeout)
-	v, err := s.config.Store.Get(get)
-	cancel()
+	v, err := s.ask(ctx)
 	if ctx.Err() != nil {
 		return errClosed // whatever the store made of being interrupted
 	}

@@ -52,8 +52,8 @@ type SourceConfig struct {
 // and never waits; one goroutine, which Close stops, reads the store.
 //
 //   - A value that was read is in force until another one is, until its Until
-//     passes (a store that hangs just then can add up to Timeout), or until the
-//     source is closed.
+//     passes (a store that hangs just then can add up to twice Timeout), or until
+//     the source is closed.
 //   - A store that answers "no value" ends it at once (but see MinHold).
 //   - So does one that answers with a value that cannot be understood.
 //   - A store that fails or does not answer in time leaves it in force for
@@ -68,7 +68,9 @@ type Source struct {
 	mu     sync.Mutex
 	status Status // but for Value
 
-	seen time.Time // when the value in force was last read; run's own
+	// run's own
+	seen  time.Time     // when the value in force was last read
+	asked <-chan answer // the store's; nil if it is not being asked
 }
 
 // Status is what a [Source] knows, for a page or a readiness check.
@@ -156,8 +158,9 @@ func (s *Source) Refresh(ctx context.Context) error {
 }
 
 // Close stops reading and waits until the reading under way, if any, has
-// ended. No value is in force afterwards. Closing again does nothing. Close
-// does not close the store.
+// ended: for ever, if the store hangs and does not honour its context. No value
+// is in force afterwards. Closing again does nothing. Close does not close the
+// store.
 func (s *Source) Close() error {
 	s.cancel()
 	<-s.done

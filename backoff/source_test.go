@@ -247,6 +247,46 @@ func TestRefreshWaitsForTheReading(t *testing.T) {
 	})
 }
 
+// stuck is a store that does not honour its context, as a file on NFS.
+type stuck struct {
+	flaky
+	free chan struct{}
+	gets int
+}
+
+func (s *stuck) Get(context.Context) (backoff.Value, error) {
+	s.gets++
+	<-s.free
+	return s.Memory.Get(context.Background())
+}
+
+func TestSourceOutlivesAStoreThatDoesNotGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &stuck{free: make(chan struct{}, 1)}
+		store.Set(t.Context(), seconds(20))
+		store.free <- struct{}{}
+		var j journal
+		s := start(t, backoff.SourceConfig{Store: store, MaxStale: time.Minute, OnEvent: j.add})
+		expect(t, s, seconds(20))
+		time.Sleep(59 * time.Second)
+		expect(t, s, seconds(20))
+		time.Sleep(3 * time.Second)
+		expect(t, s, backoff.Value{})
+		if st := s.Status(); st.Err == nil || st.Failures < 40 || store.gets != 2 {
+			t.Errorf("%+v after %d readings", st, store.gets)
+		}
+		if err := s.Refresh(t.Context()); err == nil {
+			t.Error("Refresh of a store that hangs returned nil")
+		}
+		close(store.free)
+		time.Sleep(2 * time.Second)
+		expect(t, s, seconds(20))
+		if st := s.Status(); st.Err != nil || st.Failures != 0 {
+			t.Errorf("afterwards: %+v", st)
+		}
+	})
+}
+
 func TestCloseWaitsForTheReadingAndEndsTheValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(flaky)
