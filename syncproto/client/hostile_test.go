@@ -232,14 +232,42 @@ func TestAnotherLifeBeforeItsName(t *testing.T) {
 			next.ServeHTTP(w, r)
 		}
 		set(t, d, `{"origin":"a"}`)
-		if _, err := d.Sync(t.Context()); (err != nil) != late {
+		rep, err := d.Sync(t.Context())
+		if (err != nil) != late {
 			t.Fatal(err)
 		}
-		sync(t, d)
-		if want(t, d, `{"origin":"b"}`); !begun {
-			t.Error("the device has not asked for the name")
+		before := rep
+		rep = sync(t, d)
+		if want(t, d, `{"origin":"b"}`); !begun || !before.Restarted && !rep.Restarted {
+			t.Errorf("%+v and %+v, asked for the name %t", before, rep, begun)
 		}
 	}
+}
+
+// If others have only written to it, the device cannot tell that from another
+// life, and looks, but says nothing of one.
+func TestOneLifeBeforeItsName(t *testing.T) {
+	s := serve(t, syncproto.Config{})
+	d, other := open(t, s.config()), open(t, s.config())
+	pushed, written := false, false
+	s.mangle = func(next http.Handler, w http.ResponseWriter, r *http.Request) {
+		if pushed && !written && r.Method == http.MethodGet {
+			written = true
+			sync(t, other)
+			set(t, other, `{"origin":"b"}`)
+			if err := other.Remove(t.Context(), "gone"); err != nil {
+				t.Error(err)
+			}
+			sync(t, other)
+		}
+		next.ServeHTTP(w, r)
+		pushed = pushed || isPush(r)
+	}
+	set(t, d, `{"origin":"a"}`, `{"origin":"gone"}`)
+	if rep := sync(t, d); !written || rep.Restarted {
+		t.Errorf("%+v, others have written: %t", rep, written)
+	}
+	want(t, d, `{"origin":"a"}`, `{"origin":"b"}`)
 }
 
 // To forget everything in the midst of a pull is not to take in its second half

@@ -107,7 +107,7 @@ func (s *state) take(p page, merge func(string, json.RawMessage, json.RawMessage
 			}
 		}
 		s.restart()
-		rep.Restarted = true
+		rep.Restarted = rep.Restarted || !unsure
 		return true, nil
 	}
 	s.UUID = p.life
@@ -148,6 +148,7 @@ func (s *state) take(p page, merge func(string, json.RawMessage, json.RawMessage
 	if !p.Incomplete {
 		for origin := range s.Stale {
 			delete(s.Docs, origin)
+			rep.Restarted = true // in one life a document leaves a tombstone
 		}
 		s.Stale = nil
 	}
