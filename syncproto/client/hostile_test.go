@@ -374,9 +374,9 @@ func TestRunIsNotKeptBusy(t *testing.T) {
 		s := serve(t, syncproto.Config{})
 		d := open(t, s.config())
 		sync(t, d)
-		requests := 0
+		var requests atomic.Int32
 		s.mangle = func(next http.Handler, w http.ResponseWriter, r *http.Request) {
-			if requests++; requests > 100 {
+			if requests.Add(1) > 100 {
 				t.Error("the device is kept busy")
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
