@@ -34,6 +34,8 @@ type doubleState struct {
 	syncproto.State
 	records map[string]syncproto.Record
 	ids     map[string]syncproto.Time
+	made    bool
+	bytes   int64
 }
 
 var defects = []string{
@@ -54,6 +56,15 @@ var defects = []string{
 	"page hides that there is more",
 	"quota ignored",
 	"quota counts what is replaced",
+	"refused write leaves its first app",
+	"refused write makes its collection",
+	"refused write is counted",
+	"deletion gives no bytes back",
+	"bytes of what is replaced stay counted",
+	"bytes of this collection only",
+	"bytes checked before the transaction",
+	"deleted collections not counted",
+	"count of apps wrong in the end",
 }
 
 func (d *double) has(defect string) bool { return d.defect == defect }
@@ -137,6 +148,12 @@ func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) 
 	if q := w.Quota.Apps; q > 0 && n > 0 && len(s.records)+n > q && !d.has("quota ignored") {
 		return res, &syncproto.QuotaError{What: "apps", Limit: int64(q), Have: int64(len(s.records) + n)}
 	}
+	if err := d.account(key, w); err != nil {
+		return res, err
+	}
+	if w.Quota.Bytes > 0 && d.has("bytes checked before the transaction") {
+		pause()
+	}
 	if d.has("condition checked before the transaction") || d.has("time taken before the transaction") {
 		pause()
 	}
@@ -153,7 +170,7 @@ func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) 
 	case d.has("deletion is no modification") && w.Delete != nil:
 		at = s.Last
 	}
-	res.Previous = s.Last
+	res.Previous, s.made = s.Last, true
 	d.old[key] = doubleState{State: s.State, records: maps.Clone(s.records)}
 	s.Last, s.ids[w.ID] = at, at
 	if d.has("acknowledged and lost") && d.count%6 == 0 {
@@ -168,6 +185,9 @@ func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) 
 		if !d.has("deletion keeps records") {
 			clear(s.records)
 		}
+		if !d.has("deletion gives no bytes back") {
+			s.bytes = 0
+		}
 	} else {
 		s.Deleted = nil
 		if s.UUID == "" || d.has("new uuid with every push") {
@@ -177,11 +197,72 @@ func (d *double) Write(_ context.Context, key syncproto.Key, w syncproto.Write) 
 			if i > 0 && d.has("push in two halves") {
 				pause()
 			}
+			s.bytes += d.adds(s, a)
 			s.records[a.Origin] = syncproto.Record{Time: at, App: a}
 		}
 	}
 	res.Time, res.UUID = at, s.UUID
 	return res, nil
+}
+
+// adds is how many bytes an app adds to what is counted.
+func (d *double) adds(s *doubleState, a syncproto.App) int64 {
+	if d.has("bytes of what is replaced stay counted") {
+		return int64(len(a.Doc))
+	}
+	return int64(len(a.Doc) - len(s.records[a.Origin].Doc))
+}
+
+// account refuses what is too much for the user.
+func (d *double) account(key syncproto.Key, w syncproto.Write) error {
+	s, collections, total, added := d.open(key), 1, int64(0), int64(0)
+	for k, other := range d.state {
+		if k.User != key.User || k != key && d.has("bytes of this collection only") {
+			continue
+		}
+		total += other.bytes
+		if k != key && other.made && (other.Deleted == nil || !d.has("deleted collections not counted")) {
+			collections++
+		}
+	}
+	for _, a := range w.Apps {
+		added += d.adds(s, a)
+	}
+	var err error
+	if q := w.Quota.Collections; q > 0 && !s.made && collections > q {
+		err = &syncproto.QuotaError{What: "collections", Limit: int64(q), Have: int64(collections)}
+	}
+	if q := w.Quota.Bytes; q > 0 && added > 0 && total+added > q {
+		err = &syncproto.QuotaError{What: "bytes", Limit: q, Have: total + added}
+	}
+	if err == nil {
+		return nil
+	}
+	if d.has("refused write leaves its first app") {
+		s.records[w.Apps[0].Origin] = syncproto.Record{Time: s.Last, App: w.Apps[0]}
+	}
+	if d.has("refused write is counted") {
+		s.bytes += added
+	}
+	if d.has("refused write makes its collection") {
+		s.made = true
+	}
+	return err
+}
+
+func (d *double) Collections(_ context.Context, user string) (all []syncproto.Usage, _ error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, s := range d.state {
+		if k.User == user && s.made {
+			u := syncproto.Usage{Collection: k.Collection, State: s.State, Apps: len(s.records), Bytes: s.bytes}
+			if d.has("count of apps wrong in the end") {
+				u.Apps++
+			}
+			all = append(all, u)
+		}
+	}
+	return all, nil
 }
 
 // sinceNotStrict makes a read give what it gave before.
@@ -291,6 +372,13 @@ func (f *flaky) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 		return each(r)
 	})
 	return more, err
+}
+
+func (f *flaky) Collections(ctx context.Context, user string) ([]syncproto.Usage, error) {
+	if f.cut() {
+		return nil, errCut
+	}
+	return f.Store.(counter).Collections(ctx, user)
 }
 
 // Failures of the connection are no fault of the store, and must not hide one.

@@ -22,7 +22,8 @@ const historiesEnv = "SYNCPROTO_HISTORIES"
 // Histories lets devices push, pull, delete, lose answers and send again, on
 // conditions, under quotas and in pages, all at the same time, n times over, and
 // fails if any of what they were told cannot be explained by one order of all
-// writes: if an update was lost, missed, brought back or put out of order.
+// writes: if an update was lost, missed, brought back or put out of order, or if
+// what the user holds was counted wrong, as by a refused write that left something.
 //
 // Open returns stores that share one database, as several servers do; one is
 // enough. It is called for each history, and may return the same ones: each
@@ -120,13 +121,16 @@ func record(ctx context.Context, rng *rand.Rand, h *history, places []place, oth
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	user := uuid.New() + "@example.com"
-	keys := []syncproto.Key{{User: user, Collection: "apps"}, {User: user, Collection: "more"}}
+	var keys []syncproto.Key
+	for _, name := range []string{"apps", "more", "less", "rare", "last"} {
+		keys = append(keys, syncproto.Key{User: user, Collection: name})
+	}
 	if err := seedAhead(ctx, h, rng, places[0], keys[0]); err != nil {
 		return nil, err
 	}
 	device := func(n int) *historyDevice {
 		return &historyDevice{
-			n: n, h: h, keys: keys, places: places, since: map[syncproto.Key]syncproto.Time{},
+			n: n, h: h, keys: keys, whole: others == nil, places: places, since: map[syncproto.Key]syncproto.Time{},
 			rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(n))),
 		}
 	}
@@ -155,7 +159,29 @@ func record(ctx context.Context, rng *rand.Rand, h *history, places []place, oth
 			}
 		}
 	}
-	return h, nil
+	return h, count(ctx, h, user, places[0])
+}
+
+// counter is the part of a [syncproto.Directory] that counts.
+type counter interface {
+	Collections(ctx context.Context, user string) ([]syncproto.Usage, error)
+}
+
+// count asks what there is in the end, if the store can tell.
+func count(ctx context.Context, h *history, user string, p place) (err error) {
+	d, _ := p.(direct)
+	dir, ok := d.Store.(counter)
+	for wait := time.Millisecond; ok; wait = min(2*wait, time.Second) {
+		if h.usage, err = dir.Collections(ctx, user); err == nil {
+			h.counted = true
+			break
+		}
+		h.failed()
+		if late := pause(ctx, wait); late != nil {
+			return fmt.Errorf("storetest: no answer to Collections: %w", errors.Join(err, late))
+		}
+	}
+	return nil
 }
 
 // seedAhead makes, in some histories, a collection whose last write has a time

@@ -16,6 +16,9 @@ type history struct {
 	writes []*writeOp
 	reads  []*readOp
 
+	counted bool // usage is what the store says, in the end, that there is
+	usage   []syncproto.Usage
+
 	failures int // calls that came to nothing, and were made again
 
 	// Of a service:
@@ -128,8 +131,8 @@ func (w *writeOp) String() string {
 	if t := w.write.IfUnmodifiedSince; t != nil {
 		what += fmt.Sprintf(" if unmodified since %v", *t)
 	}
-	if n := w.write.Quota.Apps; n > 0 {
-		what += fmt.Sprintf(" if no more than %d", n)
+	if q := w.write.Quota; q != (syncproto.Quota{}) {
+		what += fmt.Sprintf(" within %+v", q)
 	}
 	answer := fmt.Sprintf("time %v after %v, uuid %.8s", w.res.Time, w.res.Previous, w.res.UUID)
 	switch {

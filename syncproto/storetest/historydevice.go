@@ -17,9 +17,20 @@ type historyDevice struct {
 	h      *history
 	rng    *rand.Rand
 	keys   []syncproto.Key
+	whole  bool // nobody else writes to what the user has
 	places []place
 	since  map[syncproto.Key]syncproto.Time
 	lost   []*writeOp // without an answer so far
+}
+
+// key takes one of the collections, the later ones less often.
+func (d *historyDevice) key() syncproto.Key {
+	for i := range d.keys[1:] {
+		if d.rng.IntN(5) < 3 {
+			return d.keys[i]
+		}
+	}
+	return d.keys[len(d.keys)-1]
 }
 
 func (d *historyDevice) place() place { return d.places[d.rng.IntN(len(d.places))] }
@@ -44,7 +55,7 @@ func (d *historyDevice) run(ctx context.Context) error {
 }
 
 func (d *historyDevice) act(ctx context.Context, i int) error {
-	key := d.keys[d.rng.IntN(len(d.keys))]
+	key := d.key()
 	id := fmt.Sprintf("%d/%d", d.n, i)
 	w := syncproto.Write{ID: id}
 	switch p := d.rng.IntN(100); {
@@ -60,17 +71,29 @@ func (d *historyDevice) act(ctx context.Context, i int) error {
 		for range 1 + d.rng.IntN(3) {
 			a := fmt.Sprint("app", d.rng.IntN(5))
 			if len(w.Apps) == 0 || w.Apps[len(w.Apps)-1].Origin < a {
-				w.Apps = append(w.Apps, app(a, fmt.Sprintf(`{"origin":%q,"by":%q}`, a, id)))
+				w.Apps = append(w.Apps, app(a, fmt.Sprintf(`{"origin":%q,"by":%q%*s}`, a, id, d.rng.IntN(30), "")))
 			}
 		}
 		if p < 70 {
 			since := d.since[key]
 			w.IfUnmodifiedSince = &since
-		} else if p < 85 {
-			w.Quota.Apps = 1 + d.rng.IntN(5)
+		} else if p < 90 {
+			w.Quota = d.quota()
 		}
 	}
 	return d.send(ctx, &writeOp{span: span{begin: d.h.tick()}, device: d.n, key: key, write: w})
+}
+
+// quota is one that the next write may well be over. Of a user's whole account
+// it makes sense only if the history has all of that.
+func (d *historyDevice) quota() syncproto.Quota {
+	switch n := d.rng.IntN(4); {
+	case n == 0 && d.whole:
+		return syncproto.Quota{Bytes: 50 + int64(d.rng.IntN(350))}
+	case n < 3 && d.whole:
+		return syncproto.Quota{Collections: 1 + d.rng.IntN(len(d.keys)-1)}
+	}
+	return syncproto.Quota{Apps: 1 + d.rng.IntN(5)}
 }
 
 // send sends a write once, or twice at the same time, and may not hear of it.
