@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/brownout-go/brownout/backoff"
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 // Run runs the suite as subtests of t. open returns an empty store of the
@@ -17,7 +18,8 @@ import (
 // ends with the reason for the rule that was broken.
 //
 // Stores that write to a real server run it too: it needs about a dozen
-// operations a case and waits for nothing.
+// operations a case, and waits only for a value to expire, for one or two
+// seconds in a store that keeps whole ones.
 func Run(t *testing.T, open func(t *testing.T) backoff.Store) {
 	t.Helper()
 	for _, c := range cases {
@@ -84,6 +86,15 @@ var cases = []struct {
 		s.del()
 		s.del()
 		s.absent()
+	}},
+	{"expired", "an operator who has said until when need not be there then", func(s *suite) {
+		s.set(backoff.Value{Interval: 20 * time.Second, Until: time.Now().Add(50 * time.Millisecond)})
+		if !wait.Until(5*time.Second, func() bool {
+			_, err := s.Store.Get(s.Context())
+			return errors.Is(err, backoff.ErrNotSet)
+		}) {
+			s.Errorf("a value is still there, seconds after its Until")
+		}
 	}},
 	{"invalid", "a value that means nothing must be found when it is set, not when the site is in trouble", func(s *suite) {
 		s.set(interval(20 * time.Second))
