@@ -26,15 +26,17 @@ type Conn struct {
 
 	mu       sync.Mutex
 	upstream net.Conn // nil while dialling
+	ahead    bool     // more is read from the client than can be sent yet
 	over     bool     // both legs are closed or being closed
-	why      error    // what ended the connection, unless both sides closed it
+	kind     EventKind
+	why      error // what ended the connection, with kind; nil if both sides closed it
 
 	ended  atomic.Bool
 	cancel context.CancelFunc // of the dial; nil after it
 	done   chan struct{}      // closed once the connection is to end at once
 	failed chan struct{}      // closed once a direction has failed to write
 	fails  sync.Once
-	flows  atomic.Int32 // directions that have not ended
+	flows  atomic.Int32 // directions that have not ended, or begun
 }
 
 // Info returns what is known of the connection now.
@@ -72,7 +74,10 @@ func (c *Conn) Info() Info {
 
 // Reset ends the connection with an RST to both sides, be it idle, held or
 // still dialling.
-func (c *Conn) Reset() { c.end(true, errReset) }
+func (c *Conn) Reset() {
+	c.blame(Broken, errReset)
+	c.end(true)
+}
 
 // Hold stops one direction: bytes, and the end of the stream, wait in the
 // proxy and then in the buffers of the network, until the sender blocks.
@@ -92,12 +97,28 @@ func (c *Conn) flow(d Direction) *flow {
 	return &c.up
 }
 
-// end closes both legs, at once.
-func (c *Conn) end(rst bool, why error) {
+// blame notes what ends the connection. Whoever says so first is right: the rest
+// are consequences.
+func (c *Conn) blame(kind EventKind, why error) {
 	c.mu.Lock()
-	if c.why == nil {
-		c.why = why
+	defer c.mu.Unlock()
+	if c.kind == "" {
+		c.kind, c.why = kind, why
 	}
+}
+
+func (c *Conn) verdict() (kind EventKind, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kind == "" {
+		return Closed, nil
+	}
+	return c.kind, c.why
+}
+
+// end closes both legs, at once.
+func (c *Conn) end(rst bool) {
+	c.mu.Lock()
 	if c.over {
 		c.mu.Unlock()
 		return
@@ -119,79 +140,93 @@ func (c *Conn) end(rst bool, why error) {
 	}
 }
 
-// run connects to the upstream and starts both directions. It is called in a
+// run dials the upstream and starts both directions. It is called in a
 // goroutine of its own, which dialling leaves with a large stack: that is not
 // kept for the life of the connection.
 func (c *Conn) run(ctx context.Context, cancel context.CancelFunc) {
-	upstream, err := c.proxy.dial(ctx)
-	cancel()
-	if err != nil {
-		c.end(true, err)
-		c.finish(DialFailed)
-		return
-	}
-	c.mu.Lock()
-	c.upstream, c.cancel = upstream, nil
-	over := c.over
-	c.mu.Unlock()
-	if over { // Reset or Close while dialling
-		abort(upstream)
-		c.finish(Broken)
-		return
-	}
-	c.proxy.emit(Opened, c, nil)
-	c.up.src, c.up.dst = c.client, upstream
-	c.down.src, c.down.dst = upstream, c.client
 	c.flows.Store(2)
-	go c.copy(&c.up, &c.down)
-	go c.copy(&c.down, &c.up)
-}
-
-func (c *Conn) reason() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.why
-}
-
-// finish tells how the connection has ended: by itself, by command, or by
-// failing in the given way. It is the last that is done.
-func (c *Conn) finish(kind EventKind) {
-	defer c.proxy.ended(c)
-	c.ended.Store(true)
-	switch err := c.reason(); err {
-	case nil:
-		c.proxy.emit(Closed, c, nil)
-	case errReset, errClosed:
-		c.proxy.emit(Broken, c, err)
-	default:
-		c.proxy.emit(kind, c, err)
+	watch := time.AfterFunc(patience, func() { c.early(ctx) })
+	upstream, err := c.proxy.dial(ctx)
+	begun := !watch.Stop() // early has begun the direction up
+	ok := c.connect(upstream, err)
+	if ok {
+		c.proxy.emit(Opened, c, nil)
 	}
+	cancel()
+	if !ok {
+		if !begun {
+			c.leave()
+		}
+		c.leave()
+		return
+	}
+	if !begun {
+		go c.copy(&c.up, &c.down, 0, nil)
+	}
+	go c.copy(&c.down, &c.up, 0, nil)
 }
 
-// copy runs one direction, and ends the other if it breaks. It is called in a
-// goroutine of its own, and the one that is done last ends the connection.
-func (c *Conn) copy(f, back *flow) {
-	b := f.run(back, &c.proxy.pool, c.done, c.failed)
+// connect takes what dialling has returned. It reports whether the connection
+// can go on.
+func (c *Conn) connect(upstream net.Conn, err error) bool {
+	if err != nil {
+		c.blame(DialFailed, err)
+		c.end(true)
+		return false
+	}
+	c.mu.Lock()
+	over, ahead := c.over, c.ahead
+	if !over {
+		c.upstream, c.cancel = upstream, nil
+		c.up.dst, c.down.src = upstream, upstream
+	}
+	c.mu.Unlock()
+	if over { // while dialling
+		abort(upstream)
+		return false
+	}
+	if ahead {
+		if err := c.client.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			c.blame(Broken, err)
+			c.end(true)
+			return false
+		}
+	}
+	return true
+}
+
+// copy runs one direction from what has been read of it, and ends the other if
+// it breaks. It is called in a goroutine of its own.
+func (c *Conn) copy(f, back *flow, n int, err error) {
+	b := f.run(n, err, back, &c.proxy.pool, c.done, c.failed)
 	switch {
 	case b == nil:
 	case b.write:
 		// What the peer sent before it died is to arrive before the RST.
-		c.mu.Lock()
-		if c.why == nil {
-			c.why = b.err
-		}
-		c.mu.Unlock()
+		c.blame(Broken, b.err)
 		back.wasReset.Store(errors.Is(b.err, syscall.ECONNRESET))
 		back.dying.Store(true)
 		c.fails.Do(func() { close(c.failed) })
 		_ = f.dst.SetReadDeadline(time.Now().Add(grace))
 	case b.err == io.EOF:
-		c.end(false, nil)
+		c.blame(Closed, nil)
+		c.end(false)
 	default:
-		c.end(true, b.err)
+		c.blame(Broken, b.err)
+		c.end(true)
 	}
-	if c.flows.Add(-1) == 0 {
-		c.end(c.reason() != nil, nil)
-		c.finish(Broken)
+	c.leave()
+}
+
+// leave is called once for each direction. The last to leave ends the
+// connection and tells how it has ended: by itself, by command or by failing.
+func (c *Conn) leave() {
+	if c.flows.Add(-1) > 0 {
+		return
 	}
+	defer c.proxy.ended(c)
+	kind, why := c.verdict()
+	c.end(kind != Closed)
+	c.ended.Store(true)
+	c.proxy.emit(kind, c, why)
 }

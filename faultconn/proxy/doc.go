@@ -29,11 +29,16 @@
 //     get a connection that ends at once as if the backend had closed it. Only
 //     a port that nobody listens on refuses; a [Door] does that, and dials that
 //     get no answer at all.
+//   - A client that leaves while the backend is being dialled ends the dial, as
+//     its own would end. That is looked for when the dial has taken 100 ms, and
+//     seen if the client sends an RST, or a FIN before any byte. A FIN after
+//     bytes may be a half-close, so it waits for the backend as they do.
 //
 // Four things cannot be hidden. A client's dial succeeds before the backend has
 // been dialled. TCP acknowledges bytes that the backend has not received. An RST
-// that follows a FIN is noticed one write later. And a Unix socket has no RST:
-// its peer reads io.EOF or, if bytes of its own were not read, ECONNRESET.
+// that follows a FIN, or 128 KiB that the backend has not taken, is noticed one
+// write later. And a Unix socket has no RST: its peer reads io.EOF or, if bytes
+// of its own were not read, ECONNRESET.
 //
 // # Cost
 //

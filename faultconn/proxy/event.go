@@ -15,7 +15,8 @@ const (
 	DialFailed EventKind = "dial-failed"
 	// Closed says that a connection has ended, both ways, without an error.
 	Closed EventKind = "closed"
-	// Broken says that a connection has ended with an error or an RST.
+	// Broken says that a connection has ended with an error or an RST, or that
+	// its client left while the upstream was being dialled.
 	Broken EventKind = "broken"
 	// AcceptFailed says that Accept failed and is tried again.
 	AcceptFailed EventKind = "accept-failed"

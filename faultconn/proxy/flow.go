@@ -61,19 +61,16 @@ type broken struct {
 	err   error
 }
 
-// run copies until the stream ends; done ends it early. failed is closed once
-// a direction has failed to write.
+// run copies until the stream ends, and begins with n bytes that are in the
+// buffer and the error that came with them; done ends it early. failed is closed
+// once a direction has failed to write.
 //
 // A quiet connection waits in Read here for most of its life, on a stack of 2 KiB
 // as long as the deepest call, Write, fits in. So what is not needed for that is
 // in functions of its own.
-func (f *flow) run(back *flow, pool *buffers, done, failed <-chan struct{}) *broken {
+func (f *flow) run(n int, err error, back *flow, pool *buffers, done, failed <-chan struct{}) *broken {
 	defer f.shrink(pool)
 	for {
-		if err := f.prolong(); err != nil {
-			return &broken{err: err}
-		}
-		n, err := f.src.Read(f.buffer())
 		if n > 0 {
 			if !f.gate.pass(done) {
 				return &broken{err: net.ErrClosed}
@@ -96,6 +93,10 @@ func (f *flow) run(back *flow, pool *buffers, done, failed <-chan struct{}) *bro
 		default:
 			return &broken{err: err}
 		}
+		if err := f.prolong(); err != nil {
+			return &broken{err: err}
+		}
+		n, err = f.src.Read(f.buffer())
 	}
 }
 
@@ -114,16 +115,20 @@ func (f *flow) count(n int) {
 	}
 }
 
-// grow takes a larger buffer after a read of n bytes that has filled the one
-// there is.
-func (f *flow) grow(n int, pool *buffers) {
-	if n < sizes[f.tier] || f.tier == len(sizes)-1 {
-		return
+// grow takes a larger buffer if the one there is has been filled, with n bytes,
+// and keeps those. It reports false if there is no larger one.
+func (f *flow) grow(n int, pool *buffers) bool {
+	if n < sizes[f.tier] {
+		return true
 	}
-	next := pool.get(f.tier + 1)
-	tier := f.tier + 1
+	if f.tier == len(sizes)-1 {
+		return false
+	}
+	tier, next := f.tier+1, pool.get(f.tier+1)
+	copy(*next, f.buffer()[:n])
 	f.shrink(pool)
 	f.tier, f.pooled = tier, next
+	return true
 }
 
 // shrink gives the buffer back to the pool.
@@ -156,7 +161,12 @@ func (f *flow) isQuiet(err error) bool {
 func (f *flow) rest(pool *buffers) error {
 	f.shrink(pool)
 	f.until = time.Time{}
-	if err := f.src.SetReadDeadline(f.until); err != nil {
+	return f.unlimit()
+}
+
+// unlimit has reads wait for as long as it takes.
+func (f *flow) unlimit() error {
+	if err := f.src.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
 	if f.dying.Load() { // since then; the deadline just cleared was not ours

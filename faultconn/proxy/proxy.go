@@ -22,7 +22,8 @@ type Proxy struct {
 	Network, Upstream string
 
 	// Dial connects to the upstream. nil is a zero net.Dialer's DialContext.
-	// The context ends when the connection is reset or the proxy closed.
+	// The context ends when the connection is reset, when its client leaves or
+	// when the proxy is closed.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// DialTimeout bounds Dial; 0 leaves it to Dial. The system gives up after
@@ -108,6 +109,7 @@ func (p *Proxy) Serve(l net.Listener) error {
 func (p *Proxy) start(client net.Conn) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{proxy: p, opened: time.Now(), client: client, cancel: cancel, done: make(chan struct{}), failed: make(chan struct{})}
+	c.up.src, c.down.dst = client, client
 	c.behalf.Addr = client.RemoteAddr().String()
 	p.mu.Lock()
 	if p.closing {

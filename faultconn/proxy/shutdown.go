@@ -38,7 +38,8 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 func (p *Proxy) Close() error {
 	p.stop()
 	for _, c := range p.Conns() {
-		c.end(false, errClosed)
+		c.blame(Broken, errClosed)
+		c.end(false)
 	}
 	idle := p.wait()
 	for {

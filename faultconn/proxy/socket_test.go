@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -99,6 +101,39 @@ func TestSocketReset(t *testing.T) {
 			if _, err := witness.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("got %v", err)
 			}
+		})
+	}
+}
+
+// A client that leaves while the upstream is dialled, on the sockets of the
+// kernel.
+func TestSocketClientLeaves(t *testing.T) {
+	for name, leave := range map[string]func(c net.Conn){
+		"tcp":  func(c net.Conn) { c.Close() },
+		"unix": func(c net.Conn) { c.Close() },
+		"tcp reset": func(c net.Conn) {
+			c.Write([]byte("request"))
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gaveUp := make(chan struct{})
+			p := &proxy.Proxy{Upstream: "silent:1", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				close(gaveUp)
+				return nil, ctx.Err()
+			}}
+			network, _, _ := strings.Cut(name, " ")
+			l := listen(t, network)
+			go p.Serve(l)
+			defer p.Close()
+			c, err := net.Dial(network, l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			leave(c)
+			<-gaveUp
 		})
 	}
 }
