@@ -2,6 +2,7 @@ package backoff
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -47,12 +48,13 @@ func (v Value) Seconds() int64 {
 	return int64(ceil(min(max(v.Interval, 0), MaxInterval)) / time.Second)
 }
 
-// ceil rounds up to whole seconds.
+// ceil rounds up to whole seconds, as far as a Duration goes.
 func ceil(d time.Duration) time.Duration {
-	if over := d % time.Second; over > 0 {
+	over := d % time.Second
+	if over > 0 && d <= math.MaxInt64-time.Second {
 		return d - over + time.Second
 	}
-	return d
+	return d - over
 }
 
 // ExpiredAt reports whether v has an Until that is not after t.
