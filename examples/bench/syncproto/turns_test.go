@@ -27,10 +27,20 @@ type subject struct {
 // operations, and compares them with the first.
 func takeTurns(b *testing.B, ops int, subjects ...subject) {
 	b.Helper()
+	takeTurnsAfter(b, nil, ops, subjects...)
+}
+
+// takeTurnsAfter is takeTurns with something done before each call of do, if
+// before is not nil.
+func takeTurnsAfter(b *testing.B, before func(), ops int, subjects ...subject) {
+	b.Helper()
 	took := make([][]time.Duration, len(subjects))
 	turn := func(i int) {
 		for n := range subjects {
 			n = (n + i) % len(subjects) // so that none is always after the same one
+			if before != nil {
+				before()
+			}
 			begin := time.Now()
 			if err := subjects[n].do(i); err != nil {
 				b.Fatalf("%s: %v", subjects[n].name, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/brownout-go/brownout/internal/testserver"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/syncproto/cache"
 	"github.com/brownout-go/brownout/syncproto/sqlstore"
 )
 
@@ -26,7 +27,14 @@ import (
 // of the time, which no server's are; of a million, nothing is: each has their own
 // leaf of every tree, which SQLite copies from the system's page cache. A map in
 // memory grows in the same way. The less a request costs beside that, the more of
-// it one sees in the ratios: look at the times too.
+// it one sees in the ratios: look at the times too. Two more rows tell what is
+// memory's and what the store's. In ten, the same ten users ask, whoever else is
+// there. In cold, everybody asks, and before each request the processor's caches
+// are filled with something else, for ten users as for a million, as they are on a
+// server that has more to do between two requests.
+//
+// Cached is a poll with package cache around the store, as a server has it that
+// has its database to itself.
 func BenchmarkUsers(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		usersOf(b, sizes(1_000_000), func(b *testing.B, n int) syncproto.Store {
@@ -83,7 +91,7 @@ func opened(b *testing.B, dsn string) *sqlstore.Store {
 const appsOfUser = 5
 
 func usersOf(b *testing.B, sizes []int, open func(b *testing.B, n int) syncproto.Store) {
-	var state, read, write, poll, pull, push []subject
+	var state, read, write, poll, cached, pull, push, tenPoll, tenPull []subject
 	for _, n := range sizes {
 		name := fmt.Sprint(n)
 		store := open(b, n)
@@ -108,18 +116,29 @@ func usersOf(b *testing.B, sizes []int, open func(b *testing.B, n int) syncproto
 		h, srv := serve(b, store)
 		client := dial(b, srv)
 		polls, pulls, pushes := requests(b, h, store, n)
-		send := func(all [][]byte) func(int) error {
+		send := func(client *wire, all [][]byte) func(int) error {
 			return func(i int) error { _, err := client.send(all[i%len(all)]); return err }
 		}
+		remembered, err := cache.New(store, cache.Config{Size: 1 << 20})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, srv = serve(b, remembered)
+		other := dial(b, srv)
 		for i := range polls { // a session's first poll makes its mark
-			if err := send(polls)(i); err != nil {
-				b.Fatal(err)
+			for _, client := range []*wire{client, other} {
+				if err := send(client, polls)(i); err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
-		poll = append(poll, subject{name, send(polls)})
-		pull = append(pull, subject{name, send(pulls)})
+		poll = append(poll, subject{name, send(client, polls)})
+		cached = append(cached, subject{name, send(other, polls)})
+		pull = append(pull, subject{name, send(client, pulls)})
+		tenPoll = append(tenPoll, subject{name, send(client, polls[:10])})
+		tenPull = append(tenPull, subject{name, send(client, pulls[:10])})
 		if n > 10 {
-			push = append(push, subject{name, send(pushes)})
+			push = append(push, subject{name, send(client, pushes)})
 			write = append(write, subject{name, func(i int) error {
 				_, err := store.Write(b.Context(), key(i), syncproto.Write{Apps: []syncproto.App{{Origin: origin(i % appsOfUser), Doc: []byte(document(i % appsOfUser))}}})
 				return err
@@ -128,10 +147,34 @@ func usersOf(b *testing.B, sizes []int, open func(b *testing.B, n int) syncproto
 	}
 	for _, part := range []struct {
 		name     string
+		before   func()
 		subjects []subject
-	}{{"poll", poll}, {"pull", pull}, {"push", push}, {"state", state}, {"read", read}, {"write", write}} {
-		b.Run(part.name, func(b *testing.B) { takeTurns(b, 1, part.subjects...) })
+	}{
+		{"poll", nil, poll}, {"poll-cached", nil, cached}, {"poll-of-ten", nil, tenPoll}, {"poll-cold", useCaches, poll},
+		{"pull", nil, pull}, {"pull-of-ten", nil, tenPull}, {"pull-cold", useCaches, pull},
+		{"push", nil, push},
+		{"state", nil, state}, {"read", nil, read}, {"write", nil, write},
+	} {
+		b.Run(part.name, func(b *testing.B) { takeTurnsAfter(b, part.before, 1, part.subjects...) })
 	}
+}
+
+// others is what the rest of a server works with: several times the size of
+// the caches of a core.
+var others [2][16 << 20]byte
+
+// useCaches fills them, those of one core for the client and those of another
+// for the server.
+func useCaches() {
+	var wg sync.WaitGroup
+	for core := range others {
+		wg.Go(func() {
+			for i := 0; i < len(others[core]); i += 64 {
+				others[core][i]++
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // requests are those of up to 16,384 users, far from each other in the
