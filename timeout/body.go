@@ -32,7 +32,9 @@ func (b *body) Read(p []byte) (int, error) {
 	start := time.Now()
 	// A timer and not a read deadline: on HTTP/2 a deadline that passes between two reads
 	// ends the body too.
+	ended := make(chan struct{})
 	timer := time.AfterFunc(idle, func() {
+		defer close(ended)
 		if b.g.enter(false) == nil {
 			defer b.g.leave()
 			b.g.endRead()
@@ -42,8 +44,9 @@ func (b *body) Read(p []byte) (int, error) {
 	if timer.Stop() {
 		return n, err
 	}
+	<-ended
 	if err == io.EOF { // just in time
-		b.g.rc.SetReadDeadline(time.Time{})
+		b.g.SetReadDeadline(time.Time{})
 		return n, err
 	}
 	e := &Error{Reason: ReasonBody, Limit: idle, Elapsed: time.Since(start), RetryAfter: -1, Err: err}

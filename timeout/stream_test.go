@@ -179,6 +179,37 @@ func TestSlowSenderIsAnswered408(t *testing.T) {
 	})
 }
 
+// lateEnd is a body that comes to its end in its own time.
+type lateEnd struct{ io.ReadCloser }
+
+func (lateEnd) Read([]byte) (int, error) {
+	time.Sleep(time.Second)
+	return 0, io.EOF
+}
+
+// What is left of a handler after its answer does not touch the response, which is the
+// server's again: on HTTP/2 that would be a panic.
+func TestBodyThatEndsAfterTheAnswer(t *testing.T) {
+	both(t, func(s *site, serve func(http.Handler)) {
+		var seen events
+		l := limiter(s.T, timeout.Config{ReadIdle: 500 * time.Millisecond, OnEvent: seen.add})
+		inner := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) }))
+		serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = lateEnd{r.Body}
+			inner.ServeHTTP(w, r)
+		}))
+		res, err := s.client.Post("http://site/", "text/plain", strings.NewReader("x"))
+		if err != nil {
+			s.Fatal(err)
+		}
+		res.Body.Close()
+		time.Sleep(time.Minute)
+		if got := seen.kinds(); res.StatusCode != 503 || got != "timeout deadline" {
+			s.Errorf("got %v and %s", res.Status, got)
+		}
+	})
+}
+
 func TestKeep(t *testing.T) {
 	both(t, func(s *site, serve func(http.Handler)) {
 		serve(limiter(s.T, timeout.Config{}).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
