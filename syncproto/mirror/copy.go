@@ -10,8 +10,15 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 )
 
-// pageApps is how many records are copied, and held in memory, at a time.
-const pageApps = 500
+// pageApps and pageBytes are how much is copied, and held in memory, at a time:
+// so many records, and of one write that is larger all.
+const (
+	pageApps  = 500
+	pageBytes = 4 << 20
+)
+
+// errFull ends a read at so many bytes.
+var errFull = errors.New("mirror: enough for now")
 
 // work copies collections until the context ends.
 func (s *Store) work(ctx context.Context) {
@@ -28,7 +35,7 @@ func (s *Store) work(ctx context.Context) {
 		}
 		n, err := s.copy(ctx, key)
 		retry := err != nil && !errors.Is(err, ErrDiverged)
-		compare, pending := s.done(key, retry)
+		compare, pending := s.done(key, err)
 		if ctx.Err() != nil {
 			return
 		}
@@ -95,6 +102,9 @@ func (s *Store) copy(ctx context.Context, key syncproto.Key) (records int, err e
 		if err := s.cfg.Secondary.Apply(ctx, key, ch); err != nil {
 			return records, fmt.Errorf("mirror: secondary: %w", err)
 		}
+		if there.UUID != ch.UUID || ch.Deleted != nil { // nothing is left of what it was
+			s.agreed(func(k syncproto.Key) bool { return k == key })
+		}
 		records += len(ch.Records)
 	}
 }
@@ -116,14 +126,22 @@ func (s *Store) change(ctx context.Context, key syncproto.Key, there syncproto.S
 	if here.UUID != there.UUID {
 		since = 0
 	}
+	bytes, last := 0, syncproto.Time(0)
 	more, err := s.cfg.Primary.Read(ctx, key, since, pageApps, func(st syncproto.State) error {
 		ch.State = st
 		return nil
 	}, func(r syncproto.Record) error {
+		if bytes >= pageBytes && r.Time != last {
+			return errFull
+		}
 		r.Doc = slices.Clone(r.Doc)
+		bytes, last = bytes+len(r.Doc), r.Time
 		ch.Records = append(ch.Records, r)
 		return nil
 	})
+	if errors.Is(err, errFull) {
+		more, err = true, nil
+	}
 	if err != nil {
 		return ch, false, fmt.Errorf("mirror: primary: %w", err)
 	}

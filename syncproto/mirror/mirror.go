@@ -30,7 +30,9 @@ import (
 type Config struct {
 	// Primary answers everything.
 	Primary syncproto.Directory
-	// Secondary is kept like it. Nobody else may write to it.
+	// Secondary is kept like it. Nobody else may write to it. The mirror waits for
+	// its answers without a limit, so give a database one, such as a
+	// timeout.Backend: a call that hangs holds up a worker.
 	Secondary syncproto.Replica
 	// Workers is how many collections are copied at the same time. Zero means 4.
 	Workers int
@@ -56,7 +58,8 @@ type Event struct {
 
 // ErrDiverged says that the secondary has what the primary never had: somebody
 // else writes to it, or the primary has lost something. The collection is left
-// as it is on both sides.
+// as it is on both sides; later writes are copied, and what differs stays. To
+// begin anew, purge its user from the secondary alone and call Repair.
 var ErrDiverged = errors.New("mirror: the secondary is ahead of the primary")
 
 // Store is the mirror. It owns its workers, which Close ends.
@@ -70,9 +73,12 @@ type Store struct {
 	mu      sync.Mutex
 	status  map[syncproto.Key]status
 	queue   []syncproto.Key
-	behind  bool          // some keys were not taken in: compare all
-	compare bool          // and that is being done
-	drained chan struct{} // closed when the secondary has everything; nil if nobody waits
+	behind  bool                   // some keys were not taken in: compare all
+	compare bool                   // and that is being done
+	drained chan struct{}          // closed when the secondary has what it can have; nil if nobody waits
+	ahead   map[syncproto.Key]bool // have diverged, as many as Pending
+	purged  map[string]int         // users that are being purged, and whose collections are left alone
+	ended   chan struct{}          // closed when a copy ends; nil if nobody waits
 }
 
 // status is that of a collection which the secondary lacks something of.
@@ -114,6 +120,8 @@ func New(c Config) (*Store, error) {
 		Directory: c.Primary, cfg: c, stop: stop,
 		wake:   make(chan struct{}, c.Workers),
 		status: make(map[syncproto.Key]status),
+		ahead:  make(map[syncproto.Key]bool),
+		purged: make(map[string]int),
 	}
 	for range c.Workers {
 		s.workers.Go(func() { s.work(ctx) })
@@ -139,19 +147,6 @@ func (s *Store) Write(ctx context.Context, key syncproto.Key, w syncproto.Write)
 	return res, err
 }
 
-// Purge implements [syncproto.Directory]. Both forget the user; if the
-// secondary fails to, so does Purge, and has to be called again.
-func (s *Store) Purge(ctx context.Context, user string) error {
-	if err := s.cfg.Primary.Purge(ctx, user); err != nil {
-		return err
-	}
-	d, ok := s.cfg.Secondary.(syncproto.Directory)
-	if !ok {
-		return fmt.Errorf("mirror: purge: the secondary, a %T, cannot", s.cfg.Secondary)
-	}
-	return d.Purge(ctx, user)
-}
-
 // Pending returns how many collections wait to be copied.
 func (s *Store) Pending() int {
 	s.mu.Lock()
@@ -159,88 +154,27 @@ func (s *Store) Pending() int {
 	return len(s.status)
 }
 
-// mark has a collection copied.
-func (s *Store) mark(key syncproto.Key) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, ok := s.status[key]
-	switch {
-	case ok && st == copying:
-		s.status[key] = copyAgain
-	case ok:
-	case len(s.status) >= s.cfg.Pending:
-		s.behind = true
-	default:
-		s.enqueue(key)
-	}
-}
-
-func (s *Store) enqueue(key syncproto.Key) {
-	s.status[key] = waiting
-	s.queue = append(s.queue, key)
-	select {
-	case s.wake <- struct{}{}:
-	default: // all workers have been told to look
-	}
-}
-
-// next returns the next collection to copy.
-func (s *Store) next() (syncproto.Key, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.queue) == 0 {
-		return syncproto.Key{}, false
-	}
-	key := s.queue[0]
-	s.queue = s.queue[1:]
-	s.status[key] = copying
-	return key, true
-}
-
-// done takes note of an attempt, and says whether all has to be compared now.
-func (s *Store) done(key syncproto.Key, retry bool) (compare bool, pending int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if retry || s.status[key] == copyAgain {
-		s.enqueue(key)
-		return false, len(s.status)
-	}
-	delete(s.status, key)
-	if len(s.status) == 0 && s.behind && !s.compare {
-		s.behind, s.compare = false, true
-		return true, 0
-	}
-	s.settle()
-	return false, len(s.status)
-}
-
-// settled says whether the secondary has everything, as far as is known.
-func (s *Store) settled() bool { return len(s.status) == 0 && !s.behind && !s.compare }
-
-func (s *Store) settle() {
-	if s.settled() && s.drained != nil {
-		close(s.drained)
-		s.drained = nil
-	}
-}
-
 // Sync returns when the secondary has everything that was written before, or
-// the context ends. Every write that goes on makes it take longer.
+// the context ends. Every write that goes on makes it take longer. An error that
+// is [ErrDiverged] says that it has not, because of collections that have diverged
+// since New, and that it has all others.
 func (s *Store) Sync(ctx context.Context) error {
 	s.mu.Lock()
-	if s.settled() {
-		s.mu.Unlock()
-		return nil
-	}
 	if s.drained == nil {
 		s.drained = make(chan struct{})
 	}
 	drained := s.drained
+	s.settle()
 	s.mu.Unlock()
 	select {
 	case <-drained:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.ahead {
+		return fmt.Errorf("%w: in %d collections, one is %q of %q", ErrDiverged, len(s.ahead), key.Collection, key.User)
+	}
+	return nil
 }

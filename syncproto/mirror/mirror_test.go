@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -227,7 +228,13 @@ func TestDiverged(t *testing.T) {
 		push(t, sec, key(0), "not the mirror's")
 		push(t, s, key(1), "a") // and so a repair has something else to find
 		s.Repair(t.Context())
-		synced(t, s)
+		diverged := func() {
+			t.Helper()
+			if err := s.Sync(t.Context()); !errors.Is(err, mirror.ErrDiverged) {
+				t.Errorf("Sync with a collection that has diverged: %v", err)
+			}
+		}
+		diverged()
 		synctest.Wait()
 		var told bool
 		for _, e := range events {
@@ -236,6 +243,22 @@ func TestDiverged(t *testing.T) {
 		if !told {
 			t.Errorf("events %+v: want ErrDiverged", events)
 		}
+
+		// What is written later is copied, and what differs stays.
+		time.Sleep(time.Second)
+		push(t, s, key(0), "b")
+		diverged()
+		if _, all := dump(t, sec, key(0)); len(all) != 3 {
+			t.Errorf("the secondary has %q", all)
+		}
+		if err := sec.Purge(t.Context(), key(0).User); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Repair(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synced(t, s)
+		same(t, s, sec, key(0))
 	})
 }
 
@@ -250,6 +273,98 @@ func TestPurge(t *testing.T) {
 		}
 		if st, _ := dump(t, sec, key(0)); st != (syncproto.State{}) {
 			t.Errorf("the secondary still has %+v", st)
+		}
+	})
+}
+
+// gated lets an Apply wait until it may happen.
+type gated struct {
+	syncproto.Memory
+	begun, open chan struct{}
+}
+
+func (g *gated) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
+	g.begun <- struct{}{}
+	<-g.open
+	return g.Memory.Apply(ctx, key, ch)
+}
+
+// What is being copied while its user is purged is not there afterwards.
+func TestPurgeWhileCopied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sec := &gated{begun: make(chan struct{}), open: make(chan struct{})}
+		s := start(t, mirror.Config{Secondary: sec, Workers: 1})
+		push(t, s, key(0), "a")
+		<-sec.begun
+
+		// Nobody waits for a secondary for longer than he likes.
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Purge(soon, key(0).User); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a purge during a copy that hangs: %v", err)
+		}
+		if st, _ := dump(t, s, key(0)); st == (syncproto.State{}) {
+			t.Error("it has purged the primary all the same")
+		}
+
+		purged := make(chan error)
+		go func() { purged <- s.Purge(t.Context(), key(0).User) }()
+		synctest.Wait()
+		push(t, s, key(1), "of another user")
+		close(sec.open)
+		if err := <-purged; err != nil {
+			t.Fatal(err)
+		}
+		<-sec.begun // of the other user's
+		synced(t, s)
+		if st, all := dump(t, sec, key(0)); st != (syncproto.State{}) || len(all) > 0 {
+			t.Errorf("the secondary has %+v, %q of a user who was purged", st, all)
+		}
+		same(t, s, sec, key(1))
+		go func() { <-sec.begun }()
+		push(t, s, key(0), "again")
+		synced(t, s)
+		same(t, s, sec, key(0))
+	})
+}
+
+// largest remembers how much was applied at once.
+type largest struct {
+	syncproto.Memory
+	bytes int
+}
+
+func (l *largest) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
+	bytes := 0
+	for _, r := range ch.Records {
+		bytes += len(r.Doc)
+	}
+	l.bytes = max(l.bytes, bytes)
+	return l.Memory.Apply(ctx, key, ch)
+}
+
+// However much a user has, a copy takes a few megabytes of memory at a time.
+func TestLargeDocuments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		primary, sec := new(syncproto.Memory), new(largest)
+		doc, err := json.Marshal(map[string]string{"x": strings.Repeat("x", 1<<20)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 30 {
+			apps := []syncproto.App{{Origin: fmt.Sprint("a", i), Doc: doc}, {Origin: fmt.Sprint("b", i), Doc: doc}}
+			if _, err := primary.Write(t.Context(), key(0), syncproto.Write{Apps: apps}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := start(t, mirror.Config{Primary: primary, Secondary: sec})
+		if n, err := s.Repair(t.Context()); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		synced(t, s)
+		same(t, s, sec, key(0))
+		if sec.bytes > 6<<20 || sec.bytes < 4<<20 {
+			t.Errorf("%d bytes at once", sec.bytes)
 		}
 	})
 }
