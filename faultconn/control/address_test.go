@@ -85,3 +85,39 @@ func TestListenElsewhere(t *testing.T) {
 	c.mustAsk() // what is refused changes nothing for those who are connected
 	f.dialAt("127.0.0.1:" + port).mustAsk()
 }
+
+// TestListenRefused creates and moves proxies to addresses that cannot be had.
+// The native API says what is wrong with them and what to do; Toxiproxy's says
+// 500 for all.
+func TestListenRefused(t *testing.T) {
+	f := newFixture(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	db := f.proxy("db").Listen
+	for _, c := range []struct {
+		listen string
+		status int
+		says   string
+	}{
+		{taken.Addr().String(), 409, "listen tcp " + taken.Addr().String() + ": bind: address already in use: choose another port, or 0 for a free one"},
+		{db, 409, "listen tcp " + db + `: bind: address already in use: proxy \"db\" listens on ` + db + "; choose another port, or 0 for a free one"},
+		{"192.0.2.1:0", 400, "listen tcp 192.0.2.1:0: bind: cannot assign requested address"},
+		{"127.0.0.1:gopher-", 400, "listen tcp: lookup tcp/gopher-: unknown port"},
+		{"unix:/nowhere/s", 400, "listen unix /nowhere/s: bind: no such file or directory"},
+	} {
+		body := `{"name":"new","upstream":"x:1","listen":"` + c.listen + `"}`
+		if got := f.call("POST", "/v1/proxies", body, c.status); !strings.Contains(got, `"error":"`+c.says+`"`) {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.listen, got, c.says)
+		}
+		f.call("POST", "/proxies", body, 500)
+		if c.listen != db {
+			f.call("PATCH", "/v1/proxies/db", `{"listen":"`+c.listen+`"}`, c.status)
+		}
+		if all := f.Proxies(); len(all) != 1 || all[0].Listen != db || all[0].Disabled {
+			t.Errorf("%s: refused, and now %+v", c.listen, all)
+		}
+	}
+}

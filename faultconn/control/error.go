@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"syscall"
 )
 
 // refusal is an error that a caller is told with a status.
@@ -24,8 +26,38 @@ func conflict(format string, args ...any) error {
 	return &refusal{http.StatusConflict, fmt.Errorf(format, args...)}
 }
 
-// status is that of a reply that says no. What is nobody's mistake, such as an
-// address in use, is 500, as Toxiproxy has it.
+// listenError says that an address cannot be listened on.
+type listenError struct {
+	address string // as it was asked for
+	err     error
+}
+
+func (l *listenError) Error() string { return l.err.Error() }
+func (l *listenError) Unwrap() error { return l.err }
+
+// listenRefusal is the error as the native API has it: an address that cannot be
+// listened on is the caller's to change. Toxiproxy says 500.
+func (s *Server) listenRefusal(err error) error {
+	var l *listenError
+	var passing interface{ Temporary() bool } // such as that there are no file descriptors left
+	switch {
+	case !errors.As(err, &l), errors.As(l.err, &passing) && passing.Temporary():
+		return err
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return badRequest("%w", err)
+	case strings.HasPrefix(l.address, "unix:"):
+		return conflict("%w: choose another path", err)
+	}
+	for _, e := range s.entries() {
+		if p := e.describe(); !p.Disabled && samePort(p.Listen, l.address) {
+			return conflict("%w: proxy %q listens on %s; choose another port, or 0 for a free one", err, p.Name, p.Listen)
+		}
+	}
+	return conflict("%w: choose another port, or 0 for a free one", err)
+}
+
+// status is that of a reply that says no. An address that cannot be listened on
+// is 500, as Toxiproxy has it, unless listenRefusal has seen it.
 func status(err error) int {
 	var r *refusal
 	var large *http.MaxBytesError

@@ -231,7 +231,7 @@ func TestUnixSockets(t *testing.T) {
 	if code, text := post(body); code != 201 || !strings.Contains(text, `"listen":"unix:`+path+`"`) {
 		t.Fatal(code, text)
 	}
-	if code, text := post(strings.Replace(body, `"a"`, `"b"`, 1)); code != 500 || !strings.Contains(text, "address already in use") {
+	if code, text := post(strings.Replace(body, `"a"`, `"b"`, 1)); code != 409 || !strings.Contains(text, path+": bind: address already in use: choose another path") {
 		t.Errorf("a second one on the socket: %d %s", code, text)
 	}
 	left, err := net.Listen("unix", filepath.Join(dir, "left"))
@@ -247,7 +247,7 @@ func TestUnixSockets(t *testing.T) {
 	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, text := post(fmt.Sprintf(`{"name":"file","listen":"unix:%s","upstream":"x:1"}`, file)); code != 500 {
+	if code, text := post(fmt.Sprintf(`{"name":"file","listen":"unix:%s","upstream":"x:1"}`, file)); code != 409 {
 		t.Errorf("in the place of a file: %d %s", code, text)
 	}
 	if _, err := os.Stat(file); err != nil {

@@ -30,6 +30,7 @@ func (s *Server) native(m *http.ServeMux) {
 	handle := func(pattern string, code int, f func(r *http.Request) (any, error)) {
 		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := f(r)
+			err = s.listenRefusal(err)
 			if a, ok := v.(answer); ok && err == nil && a.Revision != nil {
 				w.Header().Set("ETag", etag(*a.Revision))
 			}

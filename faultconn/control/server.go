@@ -227,6 +227,7 @@ func (s *Server) entries() []*entry {
 	return all
 }
 
+// listen opens a listener. Its errors are errClosed or a *listenError.
 func (s *Server) listen(address string) (net.Listener, error) {
 	s.mu.Lock()
 	closed := s.closed
@@ -234,6 +235,14 @@ func (s *Server) listen(address string) (net.Listener, error) {
 	if closed {
 		return nil, errClosed
 	}
+	l, err := s.open(address)
+	if err != nil {
+		return nil, &listenError{address, err}
+	}
+	return l, nil
+}
+
+func (s *Server) open(address string) (net.Listener, error) {
 	listen := s.Listen
 	if listen == nil {
 		listen = new(net.ListenConfig).Listen
