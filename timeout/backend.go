@@ -68,7 +68,8 @@ type BackendConfig struct {
 	RetryAfter time.Duration
 
 	// OnEvent is told about calls that met a limit. It is called synchronously, possibly
-	// from several goroutines, and must not block. Nil means silent.
+	// from several goroutines, and must not block. A panic in it is a line in the standard
+	// log. Nil means silent.
 	OnEvent func(Event)
 }
 
@@ -180,11 +181,7 @@ func (b *Backend) meet(e *Error) error {
 	return e
 }
 
-func (b *Backend) emit(e Event) {
-	if b.config.OnEvent != nil {
-		b.config.OnEvent(e)
-	}
-}
+func (b *Backend) emit(e Event) { e.tell(b.config.OnEvent) }
 
 // afford returns how long something that may take limit can take on ctx's budget.
 func (b *Backend) afford(ctx context.Context, limit time.Duration) time.Duration {

@@ -41,7 +41,7 @@ func (b *Backend) admit(ctx context.Context) (*call, error) {
 		return nil, b.meet(b.fail(why, wait, time.Since(start), nil))
 	}
 	admitted := false
-	defer func() { // also if the breaker or OnEvent panics
+	defer func() { // also if the breaker panics
 		if !admitted {
 			b.slots.free()
 		}

@@ -95,7 +95,8 @@ type Config struct {
 	Respond func(w http.ResponseWriter, r *http.Request, err *Error)
 
 	// OnEvent is told about every request that met a limit. It is called synchronously,
-	// possibly from several goroutines, and must not block. Nil means silent.
+	// possibly from several goroutines, and must not block. A panic in it is a line in the
+	// standard log. Nil means silent.
 	OnEvent func(Event)
 }
 

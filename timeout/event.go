@@ -1,6 +1,10 @@
 package timeout
 
-import "time"
+import (
+	"log"
+	"runtime/debug"
+	"time"
+)
 
 // A Kind says what an [Event] is about. The set is closed and small.
 type Kind string
@@ -49,4 +53,18 @@ type Event struct {
 	// Panic is the value of a panic, and Stack the stack it came from.
 	Panic any
 	Stack []byte
+}
+
+// tell calls an OnEvent. It may be running on a timer, where a panic would end the
+// process.
+func (e Event) tell(onEvent func(Event)) {
+	if onEvent == nil {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			log.Printf("timeout: panic in OnEvent for %q: %v\n%s", e.Kind, v, debug.Stack())
+		}
+	}()
+	onEvent(e)
 }

@@ -178,8 +178,4 @@ func (g *gate) report(sent, gone bool, incident string) {
 	g.l.emit(event)
 }
 
-func (l *Limiter) emit(e Event) {
-	if l.config.OnEvent != nil {
-		l.config.OnEvent(e)
-	}
-}
+func (l *Limiter) emit(e Event) { e.tell(l.config.OnEvent) }
