@@ -13,23 +13,15 @@ import (
 type conn struct {
 	net.Conn
 	log    *Log
-	entry  Entry // point, number and the like
+	about  Entry // point, number and the like
 	opened time.Time
-	sides  [2]side
-	close  sync.Once
-}
 
-// side is one direction.
-type side struct {
-	mu    sync.Mutex
-	bytes int64
-	shown int64
+	mu       sync.Mutex // held while the log is told, so that it hears in order
+	sides    [2]side
+	patience *time.Timer // nil until something has been kept
+	waiting  bool        // patience runs
+	closed   bool
 }
-
-const (
-	in  = 0
-	out = 1
-)
 
 func (l *Log) wrap(point string, n int, inner net.Conn, server bool) net.Conn {
 	peer := ""
@@ -38,20 +30,32 @@ func (l *Log) wrap(point string, n int, inner net.Conn, server bool) net.Conn {
 	}
 	c := &conn{
 		Conn: inner, log: l, opened: time.Now(),
-		entry: Entry{Point: point, Conn: n, Peer: peer, Server: server},
+		about: Entry{Point: point, Conn: n, Peer: peer, Server: server},
 	}
 	c.tell(Entry{Kind: Open})
 	return c.as(inner)
 }
 
+// tell tells of something else than data, behind the data.
 func (c *conn) tell(e Entry) {
-	e.Time, e.Point, e.Conn, e.Server, e.Peer = time.Now(), c.entry.Point, c.entry.Conn, c.entry.Server, c.entry.Peer
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush()
+	c.entry(e)
+}
+
+// entry passes an entry on. c.mu is held.
+func (c *conn) entry(e Entry) {
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	e.Point, e.Conn, e.Server, e.Peer = c.about.Point, c.about.Conn, c.about.Server, c.about.Peer
 	c.log.tell(e)
 }
 
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.data(in, In, b[:max(n, 0)])
+	c.data(in, b[:max(n, 0)])
 	switch {
 	case err == io.EOF:
 		c.tell(Entry{Kind: EndIn})
@@ -63,13 +67,11 @@ func (c *conn) Read(b []byte) (int, error) {
 
 func (c *conn) Write(b []byte) (int, error) {
 	// Told first, or the reply might come first in the log.
-	c.data(out, Out, b)
+	before := c.snapshot()
+	c.data(out, b)
 	n, err := c.Conn.Write(b)
-	if short := len(b) - n; short > 0 {
-		s := &c.sides[out]
-		s.mu.Lock()
-		s.bytes -= int64(short)
-		s.mu.Unlock()
+	if n < len(b) {
+		c.restore(before, b, max(n, 0))
 	}
 	if err != nil {
 		c.tell(Entry{Kind: Error, Err: err})
@@ -77,48 +79,15 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// data tells of bytes that have passed, as far as they are to be shown.
-func (c *conn) data(dir int, kind Kind, b []byte) {
-	if len(b) == 0 {
-		return
-	}
-	s := &c.sides[dir]
-	s.mu.Lock()
-	e := Entry{Kind: kind, Offset: s.bytes, Size: len(b)}
-	show := len(b)
-	perEntry, perConn := c.log.limits()
-	if perEntry >= 0 {
-		show = min(show, perEntry)
-	}
-	if perConn >= 0 {
-		show = int(min(int64(show), max(0, int64(perConn)-s.shown)))
-	}
-	s.bytes += int64(len(b))
-	s.shown += int64(show)
-	s.mu.Unlock()
-	if show > 0 {
-		// A secret that the limit cuts in two would not be recognised.
-		whole := append([]byte(nil), b...)
-		if c.log.Redact != nil {
-			whole = c.log.Redact(c.entry.Point, whole)
-		}
-		e.Data = whole[:min(show, len(whole))]
-	}
-	c.tell(e)
-}
-
-func (c *conn) total(dir int) int64 {
-	s := &c.sides[dir]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bytes
-}
-
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	c.close.Do(func() {
-		c.tell(Entry{Kind: Close, Open: time.Since(c.opened), Written: c.total(out), Read: c.total(in)})
-	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.closed = true
+		c.flush()
+		c.entry(Entry{Kind: Close, Open: time.Since(c.opened), Written: c.sides[out].bytes, Read: c.sides[in].bytes})
+	}
 	return err
 }
 

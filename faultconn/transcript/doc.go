@@ -36,11 +36,22 @@
 // # Bounds and secrets
 //
 // A log shows the first bytes of each read and write, and of each direction of
-// a connection: see [Log]. What is left out is counted. Log.Redact sees each
-// piece before anybody else does; [Mask] makes one of regular expressions. A
-// secret that is cut in two by the way it was read is not recognised: a proxy
-// for one reads the first 256 bytes of what it is sent by themselves. Where that
-// matters, return nil for what may hold any part of a secret.
+// a connection: see [Log]. What is left out is counted.
+//
+// Log.Mask is for secrets that expressions find, in each direction as a whole: a
+// proxy for one reads the first 256 bytes of what it is sent by themselves. What
+// could be the beginning of a match is kept back until it is known whether it is,
+// and is told of together with the bytes that said so. It does not wait for ever:
+// after a second, or as soon as there is anything else to tell of the connection,
+// it is told of with asterisks in the place of all that could be secret, and if
+// more of it comes, that is masked too. Up to 64 KiB of each direction are kept for
+// this; of a match that goes on for longer nothing is shown, to the end of the
+// read or write in which it ends. An entry may so be a part of a read or write, or
+// of several. A fault that strikes meanwhile is in the log before what is kept.
+//
+// Log.Redact sees each entry after that, and before anybody else does. What it
+// looks for by itself may be cut in two; where that matters, return nil for what
+// may hold any part of it.
 //
 // # Where a wrapped connection differs
 //

@@ -24,9 +24,9 @@ const (
 
 // Entry is one line of a log, or several if its data have several.
 type Entry struct {
-	Time  time.Time
-	Point string // the name the connection was wrapped under
-	Conn  int    // its number within the point, from 1
+	Time  time.Time // of In and Out, when the last of Data came
+	Point string    // the name the connection was wrapped under
+	Conn  int       // its number within the point, from 1
 	Kind  Kind
 	// Peer is the address of the other side: of Open, Failed and Close.
 	Peer string
@@ -34,8 +34,8 @@ type Entry struct {
 	Server bool
 	// Offset is where Data begin in their direction.
 	Offset int64
-	// Data are what was read or written, after Redact, as far as Log shows
-	// it. Size is how many bytes there were.
+	// Data are what was read or written, after Mask and Redact, as far as Log
+	// shows it. Size is how many bytes there were.
 	Data []byte
 	Size int
 	// Err is what failed: of Failed and Error.

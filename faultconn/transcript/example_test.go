@@ -16,12 +16,12 @@ import (
 	"github.com/brownout-go/brownout/faultconn/transcript"
 )
 
-// A login is on the log, but for its password.
+// A login is on the log, but for its password, which comes in two writes.
 func Example() {
 	client, server := memnet.Pipe()
 	defer server.Close()
 	log := &transcript.Log{
-		Redact: transcript.Mask(regexp.MustCompile(`(?m)^PASS (.*?)\r?$`)),
+		Mask: []*regexp.Regexp{regexp.MustCompile(`(?m)^PASS (.*?)\r?$`)},
 		OnEntry: func(e transcript.Entry) {
 			if e.Kind == transcript.Out {
 				e.Time = time.Date(2010, 5, 1, 12, 0, 0, 0, time.UTC) // an example prints the same every day
@@ -31,7 +31,8 @@ func Example() {
 	}
 	c := log.Conn("pop", client)
 	defer c.Close()
-	io.WriteString(c, "USER tarek\r\nPASS secret\r\n")
+	io.WriteString(c, "USER tarek\r\nPASS sec")
+	io.WriteString(c, "ret\r\n")
 	c.Write([]byte{0, 1, 2, 250})
 	// Output:
 	// 12:00:00.000 pop 1 > USER tarek

@@ -18,8 +18,15 @@ type Log struct {
 	// connections that are logged, and keeps Data if it likes. Traffic waits
 	// for it.
 	OnEntry func(Entry)
-	// Redact changes what must not be seen: it is given a copy of what was read
-	// or written and returns what to show, nil for nothing. nil: all is shown.
+	// Mask is what must not be seen: asterisks take the place of what these
+	// expressions match in either direction of a connection, or of their groups
+	// if they have any, however reads and writes cut it. They are read as
+	// regexp.Compile reads them, and ^, $ and \b hold at the ends of an entry too.
+	// An expression without an end, such as (?s)key=.*, hides all that follows.
+	Mask []*regexp.Regexp
+	// Redact is for what expressions cannot say: it is given a copy of what is to
+	// be an entry, before limits cut it, and returns what to show, nil for
+	// nothing. nil: all is shown.
 	Redact func(point string, data []byte) []byte
 	// PerEntry is how many bytes of one read or write are shown; 0 means 1024.
 	PerEntry int
@@ -28,28 +35,11 @@ type Log struct {
 	// limit, for either.
 	PerConn int
 
+	compile sync.Once
+	masks   []secret
+
 	mu    sync.Mutex
 	conns map[string]int // last number, by point
-}
-
-// Mask returns a function for Log.Redact that puts asterisks in the place of
-// what the expressions match, or of their groups if they have any.
-func Mask(expressions ...*regexp.Regexp) func(point string, data []byte) []byte {
-	return func(_ string, data []byte) []byte {
-		for _, re := range expressions {
-			for _, m := range re.FindAllSubmatchIndex(data, -1) {
-				if len(m) > 2 {
-					m = m[2:]
-				}
-				for i := 0; i+1 < len(m); i += 2 {
-					for j := max(m[i], 0); j < m[i+1]; j++ {
-						data[j] = '*'
-					}
-				}
-			}
-		}
-		return data
-	}
 }
 
 // Fault marks a fault in the log. It is for Injector.OnEvent.
@@ -103,6 +93,16 @@ func (l *Log) tell(e Entry) {
 	if l.OnEntry != nil {
 		l.OnEntry(e)
 	}
+}
+
+// secrets are what Mask says, ready to be searched for.
+func (l *Log) secrets() []secret {
+	l.compile.Do(func() {
+		for _, expr := range l.Mask {
+			l.masks = append(l.masks, newSecret(expr))
+		}
+	})
+	return l.masks
 }
 
 // limits returns PerEntry and PerConn as they are meant; -1 is none.
