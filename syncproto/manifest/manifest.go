@@ -137,21 +137,34 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// public says whether an address is one of the internet's. The list is that of
-// IANA's special-purpose registries, with those that carry another address in
-// them.
+// public says whether an address is one of the internet's: in IPv6, of what has
+// been given out for it, which leaves out what carries an IPv4 address in it; less
+// the special purposes in IANA's registries, and Azure's own services, which are at
+// a public address from within.
 func public(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !given.Contains(a) {
 		return false
 	}
-	for _, s := range [...]string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
-	} {
-		if netip.MustParsePrefix(s).Contains(a) {
+	for _, s := range special {
+		if s.Contains(a) {
 			return false
 		}
 	}
 	return true
+}
+
+var given = netip.MustParsePrefix("2000::/3")
+
+var special = prefixes(
+	"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+)
+
+func prefixes(all ...string) (p []netip.Prefix) {
+	for _, s := range all {
+		p = append(p, netip.MustParsePrefix(s))
+	}
+	return p
 }

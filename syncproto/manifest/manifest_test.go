@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +36,7 @@ func TestPublic(t *testing.T) {
 	for _, s := range []string{
 		"127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255",
 		"::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::",
+		"::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "fd00:ec2::254", "fec0::1", "3fff::1", "4000::1", "100.100.100.200", "168.63.129.16", "192.0.0.192", "::ffff:169.254.169.254",
 	} {
 		if public(netip.MustParseAddr(s)) {
 			t.Errorf("%s is taken for public", s)
@@ -56,6 +59,52 @@ func TestLoopback(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "0", "127.1", "2130706433"} {
 		if w := get(new(Handler), "http://"+host+":"+port+"/"); w.Code != http.StatusBadGateway || asked {
 			t.Errorf("%s: %d, asked %t", host, w.Code, asked)
+		}
+	}
+}
+
+// Wherever a redirect leads, it is looked at again when it connects.
+func TestRedirectToLoopback(t *testing.T) {
+	var asked atomic.Bool
+	within := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Store(true)
+		w.Header().Set("Content-Type", contentType)
+	}))
+	defer within.Close()
+	_, port, err := net.SplitHostPort(within.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := new(memnet.Network)
+	defer network.Close()
+	l, err := network.Listen("tcp", "apps.example.com:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+r.URL.Query().Get("to")+":"+port+"/", http.StatusTemporaryRedirect)
+	}))
+	outside.Listener.Close()
+	outside.Listener = l
+	outside.Start()
+	defer outside.Close()
+	var told error
+	m := &Handler{
+		DialContext: func(ctx context.Context, n, addr string) (net.Conn, error) {
+			if addr == "apps.example.com:80" {
+				return network.DialContext(ctx, n, addr)
+			}
+			return (&net.Dialer{Control: publicOnly}).DialContext(ctx, n, addr)
+		},
+		OnError: func(_ *http.Request, err error) { told = err },
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"} {
+		w := get(m, "http://apps.example.com/?to="+url.QueryEscape(host))
+		if w.Code != http.StatusBadGateway || asked.Load() || strings.Contains(w.Body.String(), "127.0.0.1") {
+			t.Errorf("%s: %d %s, asked %t", host, w.Code, w.Body, asked.Load())
+		}
+		if told == nil || !strings.Contains(told.Error(), "not a public address") {
+			t.Errorf("%s: OnError was told %v", host, told)
 		}
 	}
 }
@@ -95,6 +144,27 @@ func TestHandler(t *testing.T) {
 		serve("/limit", contentType, strings.Repeat("x", 100))
 		mux.HandleFunc("/missing", http.NotFound)
 		mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		mux.HandleFunc("/drip", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			for r.Context().Err() == nil {
+				io.WriteString(w, " ")
+				http.NewResponseController(w).Flush()
+				select {
+				case <-time.After(time.Second):
+				case <-r.Context().Done():
+				}
+			}
+		})
+		mux.HandleFunc("/bomb", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			z.Write(make([]byte, 10<<20))
+			z.Close()
+		})
+		mux.HandleFunc("/header", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X", strings.Repeat("x", 1<<20))
+		})
 		mux.Handle("/moved", http.RedirectHandler("/good", http.StatusFound))
 		mux.Handle("/file", http.RedirectHandler("file:///etc/passwd", http.StatusFound))
 		mux.Handle("/round", http.RedirectHandler("/round", http.StatusFound))
@@ -120,6 +190,7 @@ func TestHandler(t *testing.T) {
 			"/good": "", "/moved": "", "/limit": "",
 			"/html": `type "text/html", want application/`, "/large": "more than 100 bytes", "/missing": "status 404",
 			"/file": "want http(s)", "/round": "too many redirects", "/slow": "deadline exceeded",
+			"/drip": "deadline exceeded", "/bomb": "more than 100 bytes", "/header": "headers exceeded",
 		} {
 			told = nil
 			want := 200
