@@ -134,3 +134,7 @@ func TestBulkLatency(t *testing.T) {
 		})
 	}
 }
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
