@@ -48,6 +48,9 @@ type Status struct {
 	InFlight int
 }
 
+// maxLoad is more than any service has had to bear, and little enough to be added up.
+const maxLoad = 1e9
+
 // smooth is over how long rate and load are averaged: long enough that what is
 // random about arrivals does not look like a lack of capacity, and short
 // compared with the intervals that clients are told.
@@ -134,7 +137,7 @@ func (c *Controller) look(now time.Time) signals {
 	var s signals
 	if f := c.config.Load; f != nil {
 		if load := f(); load >= 0 && !math.IsInf(load, 1) { // else it is broken
-			c.load.add(now, load)
+			c.load.add(now, min(load, maxLoad))
 		}
 		s.proportional = c.load.at(now)
 	}
