@@ -5,6 +5,7 @@ package testserver
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -167,16 +168,24 @@ func find(tb TB, program, debianPackage string, folders ...string) string {
 	return ""
 }
 
-// freePort returns a loopback address that nothing listened on a moment ago.
+// freePort returns a loopback address that nothing listened on a moment ago. It is below
+// those that the system gives to clients: while a server is down one of these could take
+// its port, even by dialing it (TCP lets a connection be made to itself).
 func freePort(tb TB) (addr string, port int) {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatalf("testserver: %v", err)
+	const low, high = 16 << 10, 32 << 10
+	var err error
+	for range 100 {
+		port = low + rand.IntN(high-low)
+		addr = "127.0.0.1:" + strconv.Itoa(port)
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr, port
+		}
 	}
-	defer l.Close()
-	port = l.Addr().(*net.TCPAddr).Port
-	return "127.0.0.1:" + strconv.Itoa(port), port
+	tb.Fatalf("testserver: no free port: %v", err)
+	return "", 0
 }
 
 // folder makes a temporary folder that belongs to the server's user. The

@@ -41,6 +41,23 @@ func TestServersServe(t *testing.T) {
 	}
 }
 
+// A client that dials a server which is down must not be given the server's own port.
+func TestPortsAreNotForClients(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		t.Skip(err)
+	}
+	var low, high int
+	if _, err := fmt.Sscan(string(text), &low, &high); err != nil || low < 32<<10 {
+		t.Skipf("this system gives clients the ports %s (%v)", text, err)
+	}
+	for range 100 {
+		if _, port := freePort(t); port >= low && port <= high {
+			t.Fatalf("port %d is one of %d to %d", port, low, high)
+		}
+	}
+}
+
 func TestFreeze(t *testing.T) {
 	s := Memcached(t)
 	c, err := net.Dial("tcp", s.Addr)
