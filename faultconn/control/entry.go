@@ -32,7 +32,8 @@ type state struct {
 	plan     faultconn.Plan
 	toxics   []Toxic
 	behavior behavior
-	leaving  []leaving // toxics whose connections end with them
+	leaving  []leaving         // toxics whose connections end with them
+	replay   []faultconn.Event // that the rules follow until the next change; nil: none
 }
 
 func (s *Server) entry(name, listen, upstream string) *entry {
@@ -53,19 +54,23 @@ func (e *entry) use(next state) error {
 	if err := plan.Validate(); err != nil {
 		return err
 	}
-	// Validated just now: Update has no other reason to fail. Holding mu keeps
-	// the revision that readers see in step with the plan in force.
+	// Validated just now: Update has no other reason to fail, Replay that the log
+	// is another plan's. Holding mu keeps the revision that readers see in step with
+	// the plan in force.
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if next.behavior.chosen != e.state.behavior.chosen {
+	update := func(p faultconn.Plan) error { return e.inj.Update(p) }
+	if next.replay != nil {
+		update = func(p faultconn.Plan) error { return e.inj.Replay(p, next.replay) }
+	} else if next.behavior.chosen != e.state.behavior.chosen {
 		// It begins now, though it may be the one that is in force.
 		without := next
 		without.behavior = behavior{}
-		if err := e.inj.Update(faultconn.Plan{Seed: plan.Seed, Rules: fresh(without.rules(e.server.Seed))}); err != nil {
+		if err := update(faultconn.Plan{Seed: plan.Seed, Rules: fresh(without.rules(e.server.Seed))}); err != nil {
 			return err
 		}
 	}
-	if err := e.inj.Update(plan); err != nil {
+	if err := update(plan); err != nil {
 		return err
 	}
 	e.state = next
@@ -108,7 +113,7 @@ func (e *entry) current() state {
 	defer e.mu.Unlock()
 	st := e.state
 	st.toxics = append([]Toxic(nil), st.toxics...)
-	st.leaving = nil
+	st.leaving, st.replay = nil, nil
 	for _, l := range e.state.leaving {
 		if time.Since(l.since) < lingering {
 			st.leaving = append(st.leaving, l)
@@ -154,6 +159,6 @@ func (e *entry) describe() Proxy {
 	return Proxy{
 		Name: e.name, Listen: e.listen, Upstream: e.upstream, Disabled: e.run == nil,
 		Plan: e.state.plan, Toxics: append([]Toxic(nil), e.state.toxics...), Behavior: e.state.behavior.text, Protocol: e.state.behavior.protocol,
-		BehaviorOptions: e.state.behavior.options,
+		BehaviorOptions: e.state.behavior.options, Replay: e.state.replay,
 	}
 }

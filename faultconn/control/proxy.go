@@ -31,6 +31,11 @@ type Proxy struct {
 	Disabled bool
 	// Plan has the faults.
 	Plan faultconn.Plan
+	// Replay, unless it is nil, is a log of a run under the same faults, toxics
+	// and behaviors. They strike where it says and nowhere else, as
+	// faultconn.Injector.Replay has it, until the first change of any of them.
+	// Events of other points are not for this proxy.
+	Replay []faultconn.Event
 	// Toxics are faults in Toxiproxy's words.
 	Toxics []Toxic
 	// Behavior is what goes wrong in vaurien's words: a name, or percentages
@@ -130,6 +135,7 @@ func (p Proxy) check() (state, error) {
 		return state{}, err
 	}
 	st := state{plan: p.Plan}
+	st.replay = slices.DeleteFunc(slices.Clone(p.Replay), func(e faultconn.Event) bool { return e.Point != p.Name })
 	for _, t := range p.Toxics {
 		t, err := t.check(st.toxics)
 		if err != nil {
