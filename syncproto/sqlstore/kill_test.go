@@ -74,7 +74,20 @@ type child struct {
 	once sync.Once
 }
 
+// start starts a server and waits until it listens.
 func start(t *testing.T, dsn string, env ...string) *child {
+	t.Helper()
+	c, out := spawn(t, dsn, env...)
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the server did not say where it listens: %v", err)
+	}
+	c.base = "http://" + strings.TrimSpace(addr)
+	return c
+}
+
+// spawn starts a server that will say on out where it listens.
+func spawn(t *testing.T, dsn string, env ...string) (c *child, out io.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), serveEnv+"="+dsn), env...)
@@ -83,21 +96,16 @@ func start(t *testing.T, dsn string, env ...string) *child {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
+	out, err = cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c := &child{t: t, cmd: cmd}
+	c = &child{t: t, cmd: cmd}
 	t.Cleanup(func() { in.Close(); c.kill() })
-	addr, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the server did not say where it listens: %v", err)
-	}
-	c.base = "http://" + strings.TrimSpace(addr)
-	return c
+	return c, out
 }
 
 // kill is kill -9: the process does nothing more.

@@ -5,11 +5,14 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/brownout-go/brownout/internal/wait"
 	"github.com/brownout-go/brownout/syncproto"
 )
 
@@ -211,4 +214,59 @@ func TestMigrateAtOnce(t *testing.T) {
 	dsn := oldFile(t, m)
 	openAtOnce(t, dsn)
 	sameAs(t, open(t, dsn), m)
+}
+
+// TestMigrateKilled: kill -9 in the midst of it leaves a file that is as it was.
+func TestMigrateKilled(t *testing.T) {
+	t.Parallel()
+	m := filled(t)
+	dsn := oldFile(t, m)
+	path := strings.TrimPrefix(dsn, "sqlite:")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	// More than a connection keeps in memory, so that much of it is in the log
+	// before it is committed.
+	const many = 5_000
+	for _, q := range []string{
+		"CREATE TABLE n (i INTEGER PRIMARY KEY)",
+		"WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 5000) INSERT INTO n SELECT i FROM c",
+		"INSERT INTO sync_collections SELECT 'many' || i, 'apps', 'uuid' || i, i, NULL, 1, 600, 0 FROM n",
+		"INSERT INTO sync_records SELECT 'many' || i, 'apps', 'app', i, zeroblob(600) FROM n",
+		"DROP TABLE n",
+	} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within := 0
+	for _, written := range []int64{1, 1 << 19, 1 << 20, 2 << 20} {
+		server, _ := spawn(t, dsn)
+		grown := wait.Until(time.Minute, func() bool {
+			log, err := os.Stat(path + "-wal")
+			return err == nil && log.Size() >= written
+		})
+		server.kill()
+		var version int
+		if err := db.QueryRow("SELECT version FROM sync_version").Scan(&version); err != nil || !grown {
+			t.Fatalf("%v, and that the log has grown is %v", err, grown)
+		}
+		if version > 1 { // the signal came too late
+			break
+		}
+		within++
+	}
+	if within == 0 {
+		t.Error("no server was killed before it was done")
+	}
+	t.Logf("%d servers were killed before they were done", within)
+	s := open(t, dsn)
+	sameAs(t, s, m)
+	var records, numbers int
+	err = s.db.QueryRow("SELECT COUNT(*), COUNT(DISTINCT number) FROM sync_records WHERE origin = 'app' AND LENGTH(doc) = 600").Scan(&records, &numbers)
+	if err != nil || records != many || numbers != many {
+		t.Errorf("%d records in %d collections, %v; want %d in as many", records, numbers, err, many)
+	}
 }
