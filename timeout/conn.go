@@ -18,6 +18,10 @@ import (
 // connection's own timeout error. Read and Write may be used at the same time, and a Read
 // that began before a Write is held to that Write's limit.
 //
+// So it is for protocols in which what is written is answered: HTTP/1, LDAP, memcached,
+// Redis, those of databases. HTTP/2 is none, because a client may write what needs no
+// answer and go on reading; for it there is [Backend.Transport].
+//
 // Differences from c: deadlines that its user sets are kept, and the sooner one holds.
 // CloseWrite, SyscallConn and ReadFrom are there where c has them; other methods of c are
 // not. Deadlines set on c from outside are overwritten. What is done with a SyscallConn is
