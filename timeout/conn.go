@@ -20,7 +20,8 @@ import (
 //
 // So it is for protocols in which what is written is answered: HTTP/1, LDAP, memcached,
 // Redis, those of databases. HTTP/2 is none, because a client may write what needs no
-// answer and go on reading; for it there is [Backend.Transport].
+// answer and go on reading; for it there is [Backend.Transport]. Where the server speaks
+// first, as with SMTP, its greeting answers nothing: set a deadline for that.
 //
 // Differences from c: deadlines that its user sets are kept, and the sooner one holds.
 // CloseWrite, SyscallConn and ReadFrom are there where c has them; other methods of c are
