@@ -113,6 +113,56 @@ func TestStateIsShared(t *testing.T) {
 	}
 }
 
+// late gives up on writes that happen later all the same, as a database does whose
+// commit is under way when the context ends.
+type late struct {
+	*counted
+	giveUp bool
+	happen func()
+}
+
+func (l *late) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
+	if !l.giveUp {
+		return l.Memory.Write(ctx, key, w)
+	}
+	l.happen = func() { l.Memory.Write(context.WithoutCancel(ctx), key, w) }
+	return syncproto.Result{}, context.DeadlineExceeded
+}
+
+func TestWriteThatHappensAfterItFailed(t *testing.T) {
+	srv := testserver.Memcached(t)
+	db := &late{counted: &counted{Memory: new(syncproto.Memory)}}
+	c := memcache.Config{Servers: []string{srv.Addr}, StateTTL: time.Hour}
+	one, two := cached(t, open(t, c), db), cached(t, open(t, c), db)
+	before := push(t, one).Time
+	db.giveUp = true
+	if _, err := one.Write(t.Context(), apps, syncproto.Write{Apps: []syncproto.App{{Origin: "b", Doc: json.RawMessage(`{}`)}}}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	for range 2 { // the first would remember the state before the write
+		if st := state(t, two); st.Last != before {
+			t.Fatalf("state %v before the write happens, want %v", st.Last, before)
+		}
+	}
+	db.happen()
+	if st := state(t, two); st.Last <= before {
+		t.Errorf("a poll is told of %v, and there was a write since", st.Last)
+	}
+
+	// What succeeds now comes after all that was given up.
+	db.giveUp = false
+	res := push(t, two)
+	n := db.n.Load()
+	for range 10 {
+		if st := state(t, one); st.Last != res.Time {
+			t.Errorf("state %v, want %v", st.Last, res.Time)
+		}
+	}
+	if db.n.Load() != n {
+		t.Errorf("10 looks after a write asked the database %d times", db.n.Load()-n)
+	}
+}
+
 // A memcached that is gone, or frozen, or comes back with what it had, is no
 // reason for a request to fail; a frozen one holds up one of many.
 func TestMemcachedInTrouble(t *testing.T) {

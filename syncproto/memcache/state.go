@@ -14,8 +14,9 @@ import (
 // Cached returns a store that remembers the states of collections in memcached.
 // Every server that writes to the store has to do it through such a cache, or
 // polls are late by up to Config.StateTTL. Reads of apps and writes go to the
-// store as they are. The store returned is a [syncproto.Directory] if s is one,
-// and no [syncproto.Replica].
+// store as they are. After a write that failed, and may still happen, nothing is
+// remembered of its collection until a later one has succeeded. The store returned
+// is a [syncproto.Directory] if s is one, and no [syncproto.Replica].
 func (c *Client) Cached(s syncproto.Store) (syncproto.Store, error) {
 	if s == nil {
 		return nil, errors.New("memcache: Cached: the store is nil")
@@ -35,7 +36,8 @@ type cache struct {
 // stored is a state as it is stored. Memcached forgets it in time, but is not
 // relied on for that.
 type stored struct {
-	At      int64               `json:"at"` // when it was so, in Unix milliseconds
+	At      int64               `json:"at"`              // when it was so, in Unix milliseconds
+	Doubt   int64               `json:"doubt,omitempty"` // when a write failed, in Unix nanoseconds; nothing else is set
 	UUID    string              `json:"uuid,omitempty"`
 	Last    syncproto.Time      `json:"last"`
 	Deleted *syncproto.Deletion `json:"deleted,omitempty"`
@@ -43,8 +45,12 @@ type stored struct {
 
 // item is what is to be stored, of a state as it was then.
 func (s *cache) item(key syncproto.Key, st syncproto.State, then time.Time) *memcache.Item {
-	b, err := json.Marshal(stored{then.UnixMilli(), st.UUID, st.Last, st.Deleted})
-	if err != nil { // of two strings and two numbers
+	return s.seal(key, stored{At: then.UnixMilli(), UUID: st.UUID, Last: st.Last, Deleted: st.Deleted})
+}
+
+func (s *cache) seal(key syncproto.Key, v stored) *memcache.Item {
+	b, err := json.Marshal(v)
+	if err != nil { // of strings and numbers
 		panic(err)
 	}
 	k := s.key(key)
@@ -58,8 +64,15 @@ func (s *cache) key(key syncproto.Key) string { return s.c.key("state", key.User
 // other harm.
 var errOld = errors.New("memcache: the state is old")
 
-// get returns the state that is remembered, and the item it is in. With errValue
-// and errOld there is an item, and the state is not to be believed.
+// A doubtError says that a write failed then, and may still happen: whoever gave it
+// up may have given up on a commit. Until a later write has succeeded, or for
+// Config.StateTTL, nothing is remembered of the collection.
+type doubtError time.Time
+
+func (doubtError) Error() string { return "memcache: a write may still happen" }
+
+// get returns the state that is remembered, and the item it is in. With errValue,
+// errOld and a doubtError there is an item, and the state is not to be believed.
 func (s *cache) get(ctx context.Context, key syncproto.Key) (st syncproto.State, item *memcache.Item, err error) {
 	err = s.c.do(ctx, "get a state", func() (err error) {
 		item, err = s.c.mc.Get(s.key(key))
@@ -75,6 +88,9 @@ func (s *cache) get(ctx context.Context, key syncproto.Key) (st syncproto.State,
 	var v stored
 	if err := json.Unmarshal(b, &v); err != nil {
 		return st, item, errValue
+	}
+	if failed := time.Unix(0, v.Doubt); v.Doubt != 0 && time.Since(failed).Abs() <= s.c.cfg.StateTTL {
+		return st, item, doubtError(failed)
 	}
 	st = syncproto.State{UUID: v.UUID, Last: v.Last, Deleted: v.Deleted}
 	if age := time.Since(time.UnixMilli(v.At)); age.Abs() > s.c.cfg.StateTTL {
@@ -99,7 +115,8 @@ func (s *cache) State(ctx context.Context, key syncproto.Key) (syncproto.State, 
 	if err == nil {
 		return st, nil
 	}
-	use := item != nil || errors.Is(err, memcache.ErrCacheMiss)
+	var doubt doubtError
+	use := (item != nil || errors.Is(err, memcache.ErrCacheMiss)) && !errors.As(err, &doubt)
 	then := time.Now()
 	if st, err = s.Store.State(ctx, key); err != nil || !use {
 		return st, err
@@ -113,28 +130,28 @@ func (s *cache) State(ctx context.Context, key syncproto.Key) (syncproto.State, 
 func (s *cache) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
 	then := time.Now()
 	res, err := s.Store.Write(ctx, key, w)
-	if errors.Is(err, syncproto.ErrConflict) {
-		return res, err
-	}
 	// The write has happened or may have, so this is not the request's to give up.
 	ctx = context.WithoutCancel(ctx)
-	if err != nil || res.Replayed || res.Time <= res.Previous {
-		s.forget(ctx, key)
-		return res, err
+	var quota *syncproto.QuotaError
+	switch {
+	case errors.Is(err, syncproto.ErrConflict), errors.As(err, &quota):
+	case err != nil:
+		s.doubt(ctx, key)
+	case res.Replayed || res.Time <= res.Previous:
+		s.forget(ctx, key, then)
+	case w.Delete != nil:
+		s.raise(ctx, key, syncproto.State{Last: res.Time, Deleted: w.Delete}, then)
+	default:
+		s.raise(ctx, key, syncproto.State{UUID: res.UUID, Last: res.Time}, then)
 	}
-	st := syncproto.State{UUID: res.UUID, Last: res.Time}
-	if w.Delete != nil {
-		st = syncproto.State{Last: res.Time, Deleted: w.Delete}
-	}
-	s.raise(ctx, key, st, then)
-	return res, nil
+	return res, err
 }
 
 // raise remembers a state unless a later one is.
 func (s *cache) raise(ctx context.Context, key syncproto.Key, st syncproto.State, then time.Time) {
 	for range 3 {
 		now, item, err := s.get(ctx, key)
-		if (err == nil || err == errOld) && now.Last >= st.Last {
+		if (err == nil || err == errOld) && now.Last >= st.Last || doubted(err, then) {
 			return
 		}
 		if item == nil && err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
@@ -147,11 +164,27 @@ func (s *cache) raise(ctx context.Context, key syncproto.Key, st syncproto.State
 			break
 		}
 	}
-	s.forget(ctx, key)
+	s.forget(ctx, key, then)
 }
 
-func (s *cache) forget(ctx context.Context, key syncproto.Key) {
-	_ = s.c.do(ctx, "forget a state", func() error { return s.c.mc.Delete(s.key(key)) })
+// forget forgets a state for the sake of a write that began then.
+func (s *cache) forget(ctx context.Context, key syncproto.Key, then time.Time) {
+	if _, _, err := s.get(ctx, key); !doubted(err, then) {
+		_ = s.c.do(ctx, "forget a state", func() error { return s.c.mc.Delete(s.key(key)) })
+	}
+}
+
+// doubted tells whether there is a doubt that a write which began then does not
+// settle: what failed before then has happened before that write, or never will.
+func doubted(err error, then time.Time) bool {
+	var doubt doubtError
+	return errors.As(err, &doubt) && !time.Time(doubt).Before(then)
+}
+
+// doubt remembers that a write may still happen.
+func (s *cache) doubt(ctx context.Context, key syncproto.Key) {
+	item := s.seal(key, stored{Doubt: time.Now().UnixNano()})
+	_ = s.c.do(ctx, "doubt a state", func() error { return s.c.mc.Set(item) })
 }
 
 // directory is a cache over a [syncproto.Directory].
@@ -175,9 +208,15 @@ func (d *directory) Purge(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
+	then := time.Now()
 	err = d.dir.Purge(ctx, user)
 	for _, u := range all {
-		d.forget(context.WithoutCancel(ctx), syncproto.Key{User: user, Collection: u.Collection})
+		key := syncproto.Key{User: user, Collection: u.Collection}
+		if err != nil {
+			d.doubt(context.WithoutCancel(ctx), key)
+		} else {
+			d.forget(context.WithoutCancel(ctx), key, then)
+		}
 	}
 	return err
 }
