@@ -43,9 +43,10 @@ const (
 //   - A request whose context would end first fails at once with a [WaitError].
 //
 // A response's hints hold for the origin the request went to, so that a
-// redirect cannot slow down somebody else. Fields must not be changed after the
-// first request. A Transport may be used by several goroutines at once, and
-// must not be copied.
+// redirect cannot slow down somebody else. Of more than a thousand origins that
+// ask for a pause those with the shortest are forgotten. Fields must not be
+// changed after the first request. A Transport may be used by several goroutines
+// at once, and must not be copied.
 type Transport struct {
 	// Base sends the requests; nil means http.DefaultTransport.
 	Base http.RoundTripper
@@ -182,12 +183,19 @@ func (t *Transport) admit(ctx context.Context, key string) (done func(), err err
 				return nil, t.notSent(h, err)
 			}
 		}
-		timer := time.NewTimer(time.Until(h.NotBefore))
+		until, patient := h.NotBefore, true
+		if most := started.Add(t.MaxWait); t.MaxWait > 0 && most.Before(until) {
+			until, patient = most, false
+		}
+		timer := time.NewTimer(time.Until(until))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil, t.notSent(h, ctx.Err())
 		case <-timer.C:
+			if !patient {
+				return nil, t.notSent(h, ErrHeld)
+			}
 		case <-wait:
 			timer.Stop()
 		}

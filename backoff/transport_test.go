@@ -192,6 +192,31 @@ func TestTheFirstAfterAWaitHoldsUpTheOthersNoLongerThanTwoSeconds(t *testing.T) 
 	}
 }
 
+// A request that waits for the first one's answer waits no longer than it may.
+func TestMaxWaitHoldsForThoseThatFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{answer: func(i int, r *http.Request) (*http.Response, error) {
+			if i == 0 {
+				return reply(r, 503, "Retry-After", "20")
+			}
+			time.Sleep(5 * time.Second)
+			return reply(r, 200)
+		}}
+		tr := &backoff.Transport{Base: s, Jitter: -1, MaxWait: 100 * time.Millisecond}
+		send(t.Context(), tr, example)
+		time.Sleep(20 * time.Second)
+		go send(t.Context(), tr, example)
+		synctest.Wait()
+		start := time.Now()
+		_, err := send(t.Context(), tr, example)
+		var held *backoff.WaitError
+		if !errors.As(err, &held) || !errors.Is(err, backoff.ErrHeld) || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 func TestContextsAreHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := &backoff.Transport{Base: refusesFirst(1), Jitter: -1}
