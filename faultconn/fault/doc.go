@@ -15,25 +15,25 @@
 // The operations are those struck when Select.Ops names none. With none of them
 // does a Read or Write outlast its deadline or Close, and none reorders bytes.
 //
-//	fault       operations         departure from net.Conn
-//	normal      none               none
-//	delay       read, peer-close   none: data are late
-//	bandwidth   read, write        none: data are late
-//	slice       read, write        none: reads are short
-//	loss        read, write        none: data are late
-//	hang        read, peer-close   none: data do not come
-//	black-hole  all but clock      Write reports bytes written that were not, Close leaves the peer's side open
-//	blackout    all but close      none: the peer has closed, dials are refused
-//	abort       reply              none: the peer has reset
-//	reset       read, write, clock none: the peer has reset
-//	close       read, write, clock none: the peer has closed; Write gives EPIPE at once, where TCP takes one more
-//	refuse      dial               none
-//	fail        read, write, dial  the connection goes on after the error
-//	short-write write              the connection goes on after the error
-//	garbage     reply              the bytes are not those the peer sent
-//	corrupt     read, write        the bytes are not those the peer sent
-//	duplicate   read, write        the bytes are not those the peer sent
-//	mtu         packets only       none: packets may be lost
+//	fault       operations                      departure from net.Conn
+//	normal      none                            none
+//	delay       read, peer-close                none: data are late
+//	bandwidth   read, write                     none: data are late
+//	slice       read, write                     none: reads are short
+//	loss        read, write                     none: data are late
+//	hang        read, peer-close                none: data do not come
+//	black-hole  all but clock                   Write reports bytes written that were not, Close leaves the peer's side open
+//	blackout    all but close-write, close      none: the peer has closed, dials are refused
+//	abort       reply, peer-close               none: the peer has reset
+//	reset       read, peer-close, write, clock  none: the peer has reset
+//	close       read, write, clock              none: the peer has closed; Write gives EPIPE at once, where TCP takes one more
+//	refuse      dial                            none
+//	fail        read, write, dial               the connection goes on after the error
+//	short-write write                           the connection goes on after the error
+//	garbage     reply                           the bytes are not those the peer sent
+//	corrupt     read, write                     the bytes are not those the peer sent
+//	duplicate   read, write                     the bytes are not those the peer sent
+//	mtu         packets only                    none: packets may be lost
 //
 // # Recipes
 //

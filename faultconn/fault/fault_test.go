@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -165,6 +167,56 @@ func TestCatalogue(t *testing.T) {
 		got, err := fault.Catalogue().Parse([]byte(p.String()))
 		if err != nil || !reflect.DeepEqual(got, p) {
 			t.Errorf("%s comes back as %v, %v", p, got, err)
+		}
+	}
+}
+
+// The table in the package's doc says what each fault strikes.
+func TestTableOfOperations(t *testing.T) {
+	all := []faultconn.OpKind{
+		faultconn.OpDial, faultconn.OpAccept, faultconn.OpRead, faultconn.OpPeerClose,
+		faultconn.OpWrite, faultconn.OpCloseWrite, faultconn.OpClose, faultconn.OpClock,
+	}
+	set := map[string][]faultconn.Fault{ // where the zero value does nothing
+		"delay": {fault.Delay{For: 1}}, "bandwidth": {fault.Bandwidth{Rate: 1}}, "mtu": {fault.MTU{Bytes: 1}},
+		"fail": {fault.Fail{With: "pipe"}, fault.Fail{With: "refused"}},
+	}
+	struck := func(f faultconn.Fault) (ops []string) {
+		faults := set[f.Kind()]
+		if faults == nil {
+			faults = []faultconn.Fault{f}
+		}
+		for _, k := range all {
+			o := op(k)
+			if k != faultconn.OpRead && k != faultconn.OpWrite {
+				o.Data = nil
+			}
+			if slices.ContainsFunc(faults, func(f faultconn.Fault) bool { return f.Inject(o) != nothing }) {
+				ops = append(ops, string(k))
+			}
+		}
+		return ops
+	}
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range fault.Catalogue() {
+		row := regexp.MustCompile(`(?m)^//\t` + f.Kind() + ` +(.*?)  `).FindSubmatch(doc)
+		if row == nil {
+			t.Errorf("%s is not in the table", f.Kind())
+			continue
+		}
+		text := strings.NewReplacer("reply", "read", "none", "", "packets only", "").Replace(string(row[1])) // a reply is read where one dials
+		but, except := strings.CutPrefix(text, "all but ")
+		var want []string
+		for _, k := range all {
+			if slices.Contains(strings.Split(but, ", "), string(k)) != except {
+				want = append(want, string(k))
+			}
+		}
+		if got := struck(f); !slices.Equal(got, want) {
+			t.Errorf("%s strikes %q, the table says %q", f.Kind(), got, row[1])
 		}
 	}
 }
