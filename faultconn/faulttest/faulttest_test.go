@@ -77,6 +77,19 @@ func delay() faultconn.Plan {
 	return faultconn.Plan{Seed: 7, Rules: []faultconn.Rule{{Name: "slow", Fault: fault.Delay{For: 1}}}}
 }
 
+// skipped is a fake that finds out that it cannot run.
+type skipped struct{ fake }
+
+func (*skipped) Skipped() bool { return true }
+
+func TestSkippedTestDoesNotFail(t *testing.T) {
+	f := &skipped{}
+	f.run(func(faulttest.TB) { faulttest.Inject(f, &faultconn.Injector{}, delay()) })
+	if f.failed {
+		t.Errorf("a test that is skipped fails: %q", f.said)
+	}
+}
+
 func TestRuleThatNeverStruckFails(t *testing.T) {
 	var f fake
 	f.run(func(t faulttest.TB) { faulttest.Pair(t, delay()) })
