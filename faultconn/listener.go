@@ -53,7 +53,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		v := newView(plan, id, nil)
 		d := v.decide(OpAccept, nil)
 		l.inj.emit(d.events)
-		if d.effect.Discard && l.inj.lose(inner.Close, d.by) {
+		if d.effect.Discard && l.inj.lose(func() error { v.stop(); return inner.Close() }, d.by) {
 			continue
 		}
 		return l.admit(l.inj.wrap(inner, id, v), d.hold(time.Time{}))

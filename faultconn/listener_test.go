@@ -57,6 +57,34 @@ func TestCloseWakesASlowAccept(t *testing.T) {
 	}
 }
 
+// What has been accepted into a black hole and is over when another plan comes
+// does not take up a place of the limit for ever.
+func TestLostAcceptGivesItsPlaceBack(t *testing.T) {
+	var inj faultconn.Injector
+	must(t, &inj, rules(faultconn.Rule{Name: "lost", Select: accepts, Fault: fault.BlackHole{}, Limits: faultconn.Limits{Conns: 1}}))
+	ln, dial := listen(t, &inj)
+	for i := 1; i <= 2; i++ {
+		lost := dial()
+		dial()
+		c, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if n := inj.Hits("lost"); n != i {
+			t.Errorf("%d hits, want %d", n, i)
+		}
+		undo, err := inj.With(faultconn.Plan{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lost.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the lost connection reads %v, want io.EOF", err)
+		}
+		undo()
+	}
+}
+
 // A failed accept leaves the connection for the next, as with EMFILE.
 func TestFailedAcceptKeepsTheConnection(t *testing.T) {
 	var inj faultconn.Injector

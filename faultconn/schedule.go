@@ -1,6 +1,7 @@
 package faultconn
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -33,7 +34,7 @@ func (s *schedule) take(n int, rate int64) time.Time {
 
 // quantum is how many bytes pass at once: ten milliseconds' worth, so that a
 // large buffer trickles rather than jumps.
-func quantum(rate int64) int { return int(max(1, rate/100)) }
+func quantum(rate int64) int { return int(min(max(1, rate/100), math.MaxInt32)) }
 
 // schedule returns the one the effect's rate is kept by.
 func (s *stake) schedule(e Effect, dir int) *schedule {
