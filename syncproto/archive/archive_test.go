@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,6 +90,48 @@ func TestExportImport(t *testing.T) {
 			if !errors.Is(err, archive.ErrInvalid) || !errors.Is(err, io.EOF) {
 				t.Errorf("the first %d lines: %v", keep, err)
 			}
+		}
+	})
+}
+
+// largest remembers how much was applied at once.
+type largest struct {
+	syncproto.Memory
+	bytes int
+}
+
+func (l *largest) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
+	bytes := 0
+	for _, r := range ch.Records {
+		bytes += len(r.Doc)
+	}
+	l.bytes = max(l.bytes, bytes)
+	return l.Memory.Apply(ctx, key, ch)
+}
+
+// However much a user has, an import takes a few megabytes of memory at a time.
+func TestImportLargeDocuments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := new(syncproto.Memory), new(largest)
+		doc := json.RawMessage(`{"x":"` + strings.Repeat("x", 1<<20) + `"}`)
+		for i := range 20 {
+			_, err := from.Write(t.Context(), syncproto.Key{User: "ann", Collection: "apps"}, syncproto.Write{Apps: []syncproto.App{{Origin: fmt.Sprint(i), Doc: doc}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var b bytes.Buffer
+		if err := archive.Export(t.Context(), from, "ann", &b); err != nil {
+			t.Fatal(err)
+		}
+		if err := archive.Import(t.Context(), to, "ann", &b); err != nil {
+			t.Fatal(err)
+		}
+		if was, is := contents(t, from, "ann"), contents(t, &to.Memory, "ann"); !reflect.DeepEqual(was, is) {
+			t.Errorf("%d lines went out and %d came in, or others", len(was), len(is))
+		}
+		if to.bytes > 6<<20 {
+			t.Errorf("%d bytes at once", to.bytes)
 		}
 	})
 }

@@ -13,9 +13,12 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 )
 
-// step is how many records are held and applied at a time, or as many as one
-// write had.
-const step = 500
+// step and stepBytes are how much is held and applied at a time: so many records,
+// and of one write that is larger all.
+const (
+	step      = 500
+	stepBytes = 4 << 20
+)
 
 // ErrInvalid says that what [Import] reads is no archive, or not all of one.
 var ErrInvalid = errors.New("not a whole archive")
@@ -53,6 +56,7 @@ type importer struct {
 	name string
 	st   syncproto.State // of the collection under way
 	page []syncproto.Record
+	size int            // of the documents in it
 	last syncproto.Time // applied
 	end  bool
 }
@@ -101,12 +105,12 @@ func (in *importer) record(r syncproto.Record) error {
 	}
 	if n := len(in.page); n > 0 && r.Time < in.page[n-1].Time {
 		return fmt.Errorf("%w: records out of order", ErrInvalid)
-	} else if n >= step && r.Time > in.page[n-1].Time {
+	} else if (n >= step || in.size >= stepBytes) && r.Time > in.page[n-1].Time {
 		if err := in.apply(in.page[n-1].Time); err != nil {
 			return err
 		}
 	}
-	in.page = append(in.page, r)
+	in.page, in.size = append(in.page, r), in.size+len(r.Doc)
 	return nil
 }
 
@@ -121,7 +125,7 @@ func (in *importer) apply(last syncproto.Time) error {
 	st := in.st
 	st.Last = last
 	err := in.to.Apply(in.ctx, syncproto.Key{User: in.user, Collection: in.name}, syncproto.Change{State: st, Records: in.page})
-	in.page, in.last = nil, last
+	in.page, in.size, in.last = nil, 0, last
 	return err
 }
 

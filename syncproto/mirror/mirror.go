@@ -138,7 +138,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Write implements [syncproto.Store].
+// Write implements [syncproto.Store]. A write that fails and happens later all the
+// same, as a commit may that was given up on, is copied with the collection's next
+// one, or by Repair.
 func (s *Store) Write(ctx context.Context, key syncproto.Key, w syncproto.Write) (syncproto.Result, error) {
 	res, err := s.cfg.Primary.Write(ctx, key, w)
 	if !errors.Is(err, syncproto.ErrConflict) { // with any other error it may have happened
