@@ -120,11 +120,12 @@ func level(e timeout.Event) zapcore.Level {
 	}
 }
 
-// Limiter sends the gauges timeout.request.inflight and timeout.request.abandoned_now.
-// Call it at the interval of the dashboard.
+// Limiter sends the gauges timeout.request.inflight, .queued and .abandoned_now. Call it
+// at the interval of the dashboard.
 func (o *Observer) Limiter(s timeout.Stats) {
 	stats := observe.Stats{Sender: o.Statsd}
 	stats.Gauge("timeout.request.inflight", s.InFlight)
+	stats.Gauge("timeout.request.queued", s.Queued)
 	stats.Gauge("timeout.request.abandoned_now", s.Abandoned)
 }
 

@@ -100,6 +100,7 @@ func TestEvents(t *testing.T) {
 			"timeout.backend.my_sql.returned:1|c",
 			"timeout.backend.my_sql.returned.took:60000|ms",
 			"timeout.request.inflight:0|g",
+			"timeout.request.queued:0|g",
 			"timeout.request.abandoned_now:0|g",
 			"timeout.backend.my_sql.inflight:0|g",
 			"timeout.backend.my_sql.queued:0|g",
