@@ -50,11 +50,17 @@ type packet struct {
 
 // judge returns the packets that come out of one, and what the call fails with.
 func (c *packetConn) judge(k OpKind, b []byte, addr net.Addr) ([]packet, error) {
+	packets, events, err := c.decide(k, b, addr)
+	c.inj.emit(events)
+	return packets, err
+}
+
+func (c *packetConn) decide(k OpKind, b []byte, addr net.Addr) (packets []packet, events []Event, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.inj.plan.Load()
 	if p == nil || c.closed {
-		return []packet{{b, addr, time.Time{}}}, nil
+		return []packet{{b, addr, time.Time{}}}, nil, nil
 	}
 	if c.view == nil || c.view.compiled != p {
 		c.view = newView(p, c.id, c.view)
@@ -70,10 +76,10 @@ func (c *packetConn) judge(k OpKind, b []byte, addr net.Addr) ([]packet, error) 
 	)
 	for rest := b; len(rest) > 0; {
 		d := v.decide(k, rest)
-		c.inj.emit(d.events)
+		events = append(events, d.events...)
 		e, n := d.effect, max(d.n, 1)
 		if e.Err != nil {
-			return nil, opError(string(k), c.LocalAddr().Network(), c.LocalAddr(), addr, e.Err)
+			return nil, events, opError(string(k), c.LocalAddr().Network(), c.LocalAddr(), addr, e.Err)
 		}
 		if e.Replace {
 			data = append(data, e.With...)
@@ -92,9 +98,9 @@ func (c *packetConn) judge(k OpKind, b []byte, addr net.Addr) ([]packet, error) 
 		rest = rest[n:]
 	}
 	if lost {
-		return nil, nil
+		return nil, events, nil
 	}
-	return slices.Repeat([]packet{{data, addr, due}}, 1+copies), nil
+	return slices.Repeat([]packet{{data, addr, due}}, 1+copies), events, nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -149,6 +149,18 @@ func TestPacketFailure(t *testing.T) {
 	errno(t, err, "write", syscall.EPIPE)
 }
 
+// Who is told of a fault may use the connection, as that of a stream.
+func TestPacketEventMayClose(t *testing.T) {
+	var inj faultconn.Injector
+	a := udp(t)
+	c := inj.PacketConn("a", a)
+	inj.OnEvent = func(faultconn.Event) { c.Close() }
+	must(t, &inj, one(fault.Duplicate{}))
+	if _, err := c.WriteTo([]byte("x"), a.LocalAddr()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("write: %v", err)
+	}
+}
+
 // negative is a fault whose author has subtracted too much.
 type negative struct{}
 
