@@ -111,6 +111,11 @@
 //     it a reset by the peer, is seen behind the data that came before.
 //   - A Read or Write of no bytes is no operation to rules, and such a Read does
 //     not wait for data that are late.
+//   - Where several goroutines read, or write, one stream at the same time, a Read
+//     or Write that is under way when a plan is set does not take its turn: such a
+//     Read may keep its data until another has some, such a Write may come out
+//     between the pieces of one that the plan cuts. To know of it would cost every
+//     operation without a plan more than all else the wrapper does.
 //   - Connection numbers count from 1 for each point, in the order of dials and
 //     accepts. Where those race, so do the numbers; draws depend on nothing else.
 //
