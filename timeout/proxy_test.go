@@ -39,9 +39,13 @@ func TestUpgradeThroughAReverseProxy(t *testing.T) {
 			io.WriteString(c, "bye\n")
 		}()
 		transport := &http.Transport{DialContext: s.network.DialContext}
+		told := make(chan error, 2)
+		guard := backend(s.T, timeout.BackendConfig{Name: "echo", Breaker: breakerFunc(func() (func(error), error) {
+			return func(err error) { told <- err }, nil
+		})})
 		proxy := &httputil.ReverseProxy{
 			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "backend"}) },
-			Transport: backend(s.T, timeout.BackendConfig{Name: "echo"}).Transport(transport),
+			Transport: guard.Transport(transport),
 		}
 		limited := limiter(s.T, timeout.Config{Stream: -1}).Handler(proxy)
 		serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,6 +60,10 @@ func TestUpgradeThroughAReverseProxy(t *testing.T) {
 			s.Errorf("got %+v, %v", res, err)
 		}
 		time.Sleep(100 * total)
+		// A breaker that is half open need not wait for the end of the connection.
+		if n := guard.Stats().InFlight; len(told) != 1 || <-told != nil || n != 1 {
+			s.Errorf("the breaker was told %d times, %d calls are under way", len(told), n)
+		}
 		io.WriteString(c, "hello\n")
 		if line, err := in.ReadString('\n'); line != "hello\n" || err != nil {
 			s.Errorf("echoed %q, %v", line, err)
@@ -69,6 +77,9 @@ func TestUpgradeThroughAReverseProxy(t *testing.T) {
 		}
 		c.Close()
 		<-served
+		if len(told) != 0 {
+			s.Errorf("the breaker was told %v in the end", <-told)
+		}
 		echo.Close()
 		transport.CloseIdleConnections()
 	})

@@ -19,8 +19,9 @@ import (
 // must be closed, as always.
 //
 // A limit that is met gives an [*Error], inside the *url.Error of http.Client. The
-// breaker is told of errors, not of status codes. The body of a 101 response stays an
-// io.ReadWriteCloser with CloseWrite and has no limits.
+// breaker is told of errors, not of status codes, when the body has ended. The body of a
+// 101 response stays an io.ReadWriteCloser with CloseWrite and has no limits; that one is a
+// success from its beginning.
 //
 // next must honour the context of its requests, as http.Transport does.
 func (b *Backend) Transport(next http.RoundTripper) http.RoundTripper {
@@ -83,6 +84,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	switch body := resp.Body.(type) {
 	case io.ReadWriteCloser:
+		x.outcome(nil)
 		resp.Body = &upgraded{body, x}
 	default:
 		resp.Body = &responseBody{body, x, idle}
@@ -96,8 +98,9 @@ type exchange struct {
 	cancel context.CancelCauseFunc // of the request
 	timer  *time.Timer
 	met    atomic.Pointer[Error]
-	once   sync.Once
-	err    error // of the call, once it has ended
+	told   sync.Once
+	ended  sync.Once
+	err    error // the outcome of the call, once it is known
 }
 
 // expire ends the request because a limit was met.
@@ -109,16 +112,23 @@ func (x *exchange) expire(reason Reason, limit time.Duration) {
 
 // end ends the call with the outcome err, and returns what its caller sees.
 func (x *exchange) end(err error) error {
-	x.once.Do(func() {
+	x.ended.Do(func() {
 		defer x.release()
+		x.outcome(err)
+		x.cancel(nil)
+	})
+	return x.err
+}
+
+// outcome settles the call, which may go on.
+func (x *exchange) outcome(err error) {
+	x.told.Do(func() {
 		x.timer.Stop()
 		if e := x.met.Load(); e != nil && err != nil {
 			err = x.b.meet(e)
 		}
 		x.err = x.settle(err)
-		x.cancel(nil)
 	})
-	return x.err
 }
 
 type responseBody struct {
