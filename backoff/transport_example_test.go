@@ -51,6 +51,42 @@ func ExampleTransport() {
 	// not sent; come back in a minute: true
 }
 
+// evenly is a backoff.Delays, as those of package cenkalti/backoff are.
+type evenly time.Duration
+
+func (d evenly) NextBackOff() time.Duration { return time.Duration(d) }
+
+// A read that fails is made again: after what the service says, or else after
+// what Fallback does. What may not be done twice is not.
+func ExampleRetry() {
+	asked := 0
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked%2 == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer service.Close()
+	client := &http.Client{Transport: &backoff.Transport{
+		Base:  service.Client().Transport,
+		Retry: &backoff.Retry{Fallback: func() backoff.Delays { return evenly(10 * time.Millisecond) }},
+	}}
+	for _, method := range []string{"GET", "POST"} {
+		request, err := http.NewRequest(method, service.URL, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			log.Fatal(err)
+		}
+		response.Body.Close()
+		fmt.Println(method, response.StatusCode, asked)
+	}
+	// Output:
+	// GET 200 2
+	// POST 503 3
+}
+
 // A client that has an HTTP stack of its own reads the hints by itself.
 func ExampleReadHint() {
 	service := busy()
