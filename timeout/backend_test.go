@@ -157,6 +157,12 @@ func TestBudget(t *testing.T) {
 	})
 }
 
+func TestNothingRemainsOfNoBudget(t *testing.T) {
+	if left, ok := timeout.Remaining(context.Background()); left != 0 || ok {
+		t.Errorf("got %v, %v", left, ok)
+	}
+}
+
 func TestCancelledCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told error

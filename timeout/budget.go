@@ -25,8 +25,12 @@ func WithBudget(ctx context.Context, total time.Duration) (context.Context, cont
 	return context.WithTimeoutCause(ctx, total, &Error{Reason: ReasonDeadline, Limit: total, Elapsed: total})
 }
 
-// Remaining returns what is left of ctx's budget, which may be negative, and whether it has one.
+// Remaining returns what is left of ctx's budget, which may be negative, and whether it has
+// one; without one it is 0 and false.
 func Remaining(ctx context.Context) (time.Duration, bool) {
 	deadline, ok := ctx.Deadline()
-	return time.Until(deadline), ok
+	if !ok {
+		return 0, false
+	}
+	return time.Until(deadline), true
 }
