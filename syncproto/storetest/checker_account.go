@@ -20,7 +20,7 @@ type line struct {
 // what all of them hold then. The times tell the order within each collection
 // only, and what overlapped may have happened in any; so all orders are tried.
 // What the user holds depends on how far each collection has come, and not on
-// the order, which leaves few cases.
+// the order, and little overlaps, which leaves few cases.
 func (c *checker) account() {
 	slices.SortFunc(c.lines, func(a, b line) int { return cmp.Compare(a.key.Collection, b.key.Collection) })
 	s := &search{lines: c.lines, size: 1}
@@ -44,7 +44,9 @@ func (c *checker) account() {
 		return
 	}
 	for at := s.size - 1; at >= 0; at-- {
-		s.steps(at, func(next int) { s.to[at] = s.to[at] || s.to[next] })
+		if s.from[at] {
+			s.steps(at, func(next int) { s.to[at] = s.to[at] || s.to[next] })
+		}
 	}
 	for l := range c.lines {
 		for _, w := range c.lines[l].over {
