@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"syscall"
 	"time"
 )
 
@@ -78,13 +80,13 @@ func (c *conn) closeInner() error {
 }
 
 // closeWrite ends the stream to the peer.
-func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
+func (c *conn) closeWrite(inner writeCloser) error {
 	if c.clear() {
 		return inner.CloseWrite()
 	}
 	h := c.beginWrite()
 	defer c.endWrite()
-	if err := c.over("close"); err != nil {
+	if over, err := c.shut(); over {
 		return err
 	}
 	v := c.view()
@@ -96,6 +98,9 @@ func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
 	c.inj.emit(d.events)
 	h.hold = d.hold(time.Time{})
 	e, err := c.pause("close")
+	if over, err := c.shut(); over {
+		return err
+	}
 	switch {
 	case err != nil:
 		return err
@@ -104,10 +109,30 @@ func (c *conn) closeWrite(inner interface{ CloseWrite() error }) error {
 	case e.Discard:
 		return nil
 	}
-	if err := c.over("close"); err != nil {
+	return inner.CloseWrite()
+}
+
+func (c *conn) closeRead(inner readCloser) error {
+	if over, err := c.shut(); over {
 		return err
 	}
-	return inner.CloseWrite()
+	return inner.CloseRead()
+}
+
+// shut reports whether the connection has come to its end, and what closing one
+// side of it gives then. What a fault has ended in good order looks as if the peer
+// had closed, which does not keep anybody from closing, while the wrapped one may
+// know already that both sides have.
+func (c *conn) shut() (over bool, err error) {
+	switch s := c.state.Load(); {
+	case s&closed != 0:
+		return true, c.fail("close", net.ErrClosed)
+	case s&wasReset != 0:
+		return true, c.fail("close", os.NewSyscallError("shutdown", syscall.ENOTCONN))
+	case s&wasEnded != 0:
+		return true, nil
+	}
+	return false, nil
 }
 
 // abort closes with a RST where the connection, or one it wraps, can send one.

@@ -119,7 +119,7 @@ func (c *conn) over(op string) error {
 	switch {
 	case s&closed != 0:
 		return c.fail(op, net.ErrClosed)
-	case s&wasReset != 0 && c.state.Or(told)&told == 0:
+	case s&wasReset != 0 && op != "close" && c.state.Or(told)&told == 0:
 		return c.fail(op, syscall.ECONNRESET)
 	case s&(wasReset|wasEnded) == 0:
 		return nil
@@ -145,8 +145,8 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 }
 
 // setDeadline fails for what the user has closed, though the wrapped connection
-// may have to stay open. What the peer has closed or reset takes deadlines, though
-// the wrapped connection may be closed.
+// may have to stay open. What the peer has closed or reset takes deadlines and
+// options, though the wrapped connection may be closed.
 func (c *conn) setDeadline(t time.Time, inner func(time.Time) error, gates ...*gate) error {
 	if c.state.Load()&closed != 0 {
 		return c.fail("set", net.ErrClosed)
@@ -154,8 +154,15 @@ func (c *conn) setDeadline(t time.Time, inner func(time.Time) error, gates ...*g
 	for _, g := range gates {
 		g.set(t)
 	}
-	err := inner(t)
-	if c.state.Load()&(wasReset|wasEnded) != 0 {
+	return c.set(inner(t))
+}
+
+// set is what setting something gives that gave err on the wrapped connection.
+func (c *conn) set(err error) error {
+	switch s := c.state.Load(); {
+	case s&closed != 0:
+		return c.fail("set", net.ErrClosed)
+	case s&(wasReset|wasEnded) != 0:
 		return nil
 	}
 	return err

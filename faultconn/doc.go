@@ -79,7 +79,7 @@
 //     (*net.TCPConn, memnet, whatever has SetLinger(int) error), also through
 //     NetConn() of a wrapper in between. After it, as in the kernel, the first
 //     operation fails with ECONNRESET, later reads give io.EOF and later writes
-//     EPIPE; deadlines can be set all the same.
+//     EPIPE; deadlines and options can be set all the same.
 //   - What the wrapped connection offers (CloseWrite, CloseRead, ReadFrom,
 //     WriteTo, SyscallConn, SetLinger ...) the wrapper offers, and no more.
 //   - Bytes keep their order. No fault reorders a stream.

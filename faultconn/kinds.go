@@ -107,6 +107,9 @@ type tcpLikeConn struct {
 
 func (c *tcpLikeConn) CloseWrite() error { return c.closeWrite(c.halfCloser) }
 func (c *tcpLikeConn) CloseRead() error  { return c.closeRead(c.halfCloser) }
+func (c *tcpLikeConn) SetLinger(sec int) error {
+	return c.set(c.halfCloser.SetLinger(sec))
+}
 
 type unixConn struct {
 	*conn
@@ -117,15 +120,5 @@ func (c *unixConn) CloseWrite() error                     { return c.closeWrite(
 func (c *unixConn) CloseRead() error                      { return c.closeRead(c.unix) }
 func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.unix.SyscallConn() }
 func (c *unixConn) File() (*os.File, error)               { return c.unix.File() }
-func (c *unixConn) SetReadBuffer(bytes int) error         { return c.unix.SetReadBuffer(bytes) }
-func (c *unixConn) SetWriteBuffer(bytes int) error        { return c.unix.SetWriteBuffer(bytes) }
-
-// closeRead does nothing more to a connection that a fault has ended: to its
-// user the peer has closed, which does not keep from closing for reading, while
-// the wrapped one may know already that both sides have.
-func (c *conn) closeRead(inner readCloser) error {
-	if c.state.Load()&(wasEnded|closed) == wasEnded {
-		return nil
-	}
-	return inner.CloseRead()
-}
+func (c *unixConn) SetReadBuffer(bytes int) error         { return c.set(c.unix.SetReadBuffer(bytes)) }
+func (c *unixConn) SetWriteBuffer(bytes int) error        { return c.set(c.unix.SetWriteBuffer(bytes)) }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -113,6 +115,87 @@ func TestDeadlinesAfterTheEnd(t *testing.T) {
 	}
 }
 
+// What an idle connection that has been reset says to all its user may do is what
+// the kernel says of one whose peer has reset it.
+func TestResetIsLikeTheRealThing(t *testing.T) {
+	type all interface {
+		net.Conn
+		CloseWrite() error
+		CloseRead() error
+		SetLinger(int) error
+		SetNoDelay(bool) error
+		SetKeepAlive(bool) error
+		SetReadBuffer(int) error
+	}
+	script := func(c all) (said []string) {
+		say := func(what string, err error) {
+			text := "nil"
+			var o *net.OpError
+			if errors.As(err, &o) {
+				text = o.Op + ": " + o.Err.Error() // without the ports
+			} else if err != nil {
+				text = err.Error()
+			}
+			said = append(said, what+": "+text)
+		}
+		say("deadline", c.SetDeadline(time.Now().Add(time.Minute)))
+		say("no delay", c.SetNoDelay(true))
+		say("keep-alive", c.SetKeepAlive(true))
+		say("buffer", c.SetReadBuffer(1<<15))
+		say("close write", c.CloseWrite())
+		say("close read", c.CloseRead())
+		for range 2 {
+			_, err := c.Write([]byte("x"))
+			say("write", err)
+		}
+		_, err := c.Read(make([]byte, 1))
+		say("read", err)
+		say("linger", c.SetLinger(-1))
+		say("close", c.Close())
+		say("close", c.Close())
+		say("deadline", c.SetDeadline(time.Time{}))
+		say("no delay", c.SetNoDelay(true))
+		say("close read", c.CloseRead())
+		say("close write", c.CloseWrite())
+		return said
+	}
+	var none, inj faultconn.Injector
+	reset, server := tcp(t, &none)
+	if err := server.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := reset.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits, arrived := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(arrived)
+		called := false
+		raw.Read(func(uintptr) bool { // until there is something to read, which is left there
+			if !called {
+				close(waits)
+			}
+			defer func() { called = true }()
+			return called
+		})
+	}()
+	<-waits
+	server.Close()
+	<-arrived
+	want := script(reset.(all))
+
+	struck, peer := tcp(t, &inj)
+	must(t, &inj, faultconn.Plan{Rules: []faultconn.Rule{{
+		Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpClock}}, Fault: fault.Reset{},
+	}}})
+	peer.Read(make([]byte, 1)) // which ends when the fault has taken place
+	got := script(struck.(all))
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestAbortLetsTheRequestThrough(t *testing.T) {
 	var inj faultconn.Injector
 	client, server := tcp(t, &inj)
@@ -179,9 +262,9 @@ func TestCloseIsSeenAsEndOfStream(t *testing.T) {
 	}
 }
 
-// What looks as if the peer had closed can be closed for reading, though by now
-// both sides have ended the socket.
-func TestCloseReadAfterClose(t *testing.T) {
+// What looks as if the peer had closed can be closed for reading and writing,
+// though by now both sides have ended the socket.
+func TestHalvesAfterClose(t *testing.T) {
 	var inj faultconn.Injector
 	client, server := tcp(t, &inj)
 	must(t, &inj, one(fault.Close{}))
@@ -192,9 +275,15 @@ func TestCloseReadAfterClose(t *testing.T) {
 		t.Fatalf("server reads %v, want io.EOF", err)
 	}
 	server.Close()
-	half := client.(interface{ CloseRead() error })
+	half := client.(interface {
+		CloseRead() error
+		CloseWrite() error
+	})
 	if err := half.CloseRead(); err != nil {
 		t.Errorf("CloseRead: %v", err)
+	}
+	if err := half.CloseWrite(); err != nil {
+		t.Errorf("CloseWrite: %v", err)
 	}
 	client.Close()
 	if err := half.CloseRead(); !errors.Is(err, net.ErrClosed) {

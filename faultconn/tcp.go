@@ -92,17 +92,19 @@ func move(w io.Writer, r io.Reader, buf []byte) (n int64, done bool, err error) 
 	return int64(m), false, rerr
 }
 
-func (c *tcpConn) CloseWrite() error                        { return c.closeWrite(c.tcp) }
-func (c *tcpConn) CloseRead() error                         { return c.closeRead(c.tcp) }
-func (c *tcpConn) SyscallConn() (syscall.RawConn, error)    { return c.tcp.SyscallConn() }
-func (c *tcpConn) File() (*os.File, error)                  { return c.tcp.File() }
-func (c *tcpConn) SetReadBuffer(bytes int) error            { return c.tcp.SetReadBuffer(bytes) }
-func (c *tcpConn) SetWriteBuffer(bytes int) error           { return c.tcp.SetWriteBuffer(bytes) }
-func (c *tcpConn) SetLinger(sec int) error                  { return c.tcp.SetLinger(sec) }
-func (c *tcpConn) SetNoDelay(noDelay bool) error            { return c.tcp.SetNoDelay(noDelay) }
-func (c *tcpConn) SetKeepAlive(keepalive bool) error        { return c.tcp.SetKeepAlive(keepalive) }
-func (c *tcpConn) SetKeepAlivePeriod(d time.Duration) error { return c.tcp.SetKeepAlivePeriod(d) }
-func (c *tcpConn) MultipathTCP() (bool, error)              { return c.tcp.MultipathTCP() }
+func (c *tcpConn) CloseWrite() error                     { return c.closeWrite(c.tcp) }
+func (c *tcpConn) CloseRead() error                      { return c.closeRead(c.tcp) }
+func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.tcp.SyscallConn() }
+func (c *tcpConn) File() (*os.File, error)               { return c.tcp.File() }
+func (c *tcpConn) SetReadBuffer(bytes int) error         { return c.set(c.tcp.SetReadBuffer(bytes)) }
+func (c *tcpConn) SetWriteBuffer(bytes int) error        { return c.set(c.tcp.SetWriteBuffer(bytes)) }
+func (c *tcpConn) SetLinger(sec int) error               { return c.set(c.tcp.SetLinger(sec)) }
+func (c *tcpConn) SetNoDelay(noDelay bool) error         { return c.set(c.tcp.SetNoDelay(noDelay)) }
+func (c *tcpConn) SetKeepAlive(keepalive bool) error     { return c.set(c.tcp.SetKeepAlive(keepalive)) }
+func (c *tcpConn) SetKeepAlivePeriod(d time.Duration) error {
+	return c.set(c.tcp.SetKeepAlivePeriod(d))
+}
+func (c *tcpConn) MultipathTCP() (bool, error) { return c.tcp.MultipathTCP() }
 func (c *tcpConn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
-	return c.tcp.SetKeepAliveConfig(config)
+	return c.set(c.tcp.SetKeepAliveConfig(config))
 }
