@@ -35,26 +35,49 @@ type backend struct {
 	name     string // also of its protocol in plans
 	commands []string
 	start    func(t *testing.T) (addr string)
-	// use opens a client that dials with dial, does something that takes a few
-	// requests and replies, and closes it. patience bounds each wait for the server.
-	use func(addr string, dial dialFunc, patience time.Duration) error
+	open     openFunc
+}
+
+// openFunc opens a client that dials with dial. It is not closed if there is an
+// error. patience bounds each wait for the server.
+type openFunc = func(addr string, dial dialFunc, patience time.Duration) (client, error)
+
+// A client is an open one: call does something that takes a few requests and
+// replies.
+type client struct {
+	call  func(patience time.Duration) error
+	close func()
+}
+
+// use opens a client, calls and closes it.
+func use(open openFunc, addr string, dial dialFunc, patience time.Duration) error {
+	c, err := open(addr, dial, patience)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return c.call(patience)
+}
+
+func (b backend) use(addr string, dial dialFunc, patience time.Duration) error {
+	return use(b.open, addr, dial, patience)
 }
 
 var backends = []backend{
-	{"postgres", []string{"StartupMessage", "Query", "Parse", "Bind", "Execute", "Sync", "Terminate"}, startPostgres, usePostgres},
-	{"mysql", []string{"HandshakeResponse", "COM_QUERY", "COM_STMT_PREPARE", "COM_STMT_EXECUTE", "COM_QUIT"}, func(t *testing.T) string { return testserver.MariaDB(t).Addr }, useMySQL},
-	{"redis", []string{"HELLO", "SET", "GET"}, func(t *testing.T) string { return testserver.Redis(t).Addr }, useRedis},
-	{"memcached", []string{"set", "gets", "delete"}, func(t *testing.T) string { return testserver.Memcached(t).Addr }, useMemcached},
-	{"ldap", []string{"bindRequest", "addRequest", "searchRequest", "delRequest"}, startLDAP, useLDAP},
-	{"smtp", []string{"EHLO", "MAIL", "RCPT", "DATA", "message", "QUIT"}, startSMTP, useSMTP},
-	{"http", []string{"GET", "POST"}, startHTTP, useHTTP},
+	{"postgres", []string{"StartupMessage", "Query", "Parse", "Bind", "Execute", "Sync", "Terminate"}, startPostgres, postgresClient},
+	{"mysql", []string{"HandshakeResponse", "COM_QUERY", "COM_STMT_PREPARE", "COM_STMT_EXECUTE", "COM_QUIT"}, func(t *testing.T) string { return testserver.MariaDB(t).Addr }, mysqlClient},
+	{"redis", []string{"HELLO", "SET", "GET"}, func(t *testing.T) string { return testserver.Redis(t).Addr }, redisClient},
+	{"memcached", []string{"set", "gets", "delete"}, func(t *testing.T) string { return testserver.Memcached(t).Addr }, memcachedClient},
+	{"ldap", []string{"bindRequest", "addRequest", "searchRequest", "delRequest"}, startLDAP, ldapClient},
+	{"smtp", []string{"EHLO", "MAIL", "RCPT", "DATA", "message", "QUIT"}, startSMTP, smtpClient},
+	{"http", []string{"GET", "POST"}, startHTTP, httpClient},
 }
 
 // startPostgres waits for more than an open port: for the first query.
 func startPostgres(t *testing.T) string {
 	addr := testserver.Postgres(t).Addr
 	for deadline := time.Now().Add(time.Minute); ; {
-		err := usePostgres(addr, plain, time.Minute)
+		err := use(postgresClient, addr, plain, time.Minute)
 		if err == nil {
 			return addr
 		}
@@ -64,26 +87,30 @@ func startPostgres(t *testing.T) string {
 	}
 }
 
-func usePostgres(addr string, dial dialFunc, patience time.Duration) error {
+func postgresClient(addr string, dial dialFunc, patience time.Duration) (client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := openPostgres(ctx, addr, dial)
 	if err != nil {
-		return err
+		return client{}, err
 	}
-	defer func() {
+	call := func(patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if _, err := c.Exec(ctx, "create temporary table if not exists t (n int)"); err != nil {
+			return err
+		}
+		var n int
+		if err := c.QueryRow(ctx, "select $1::int + 1", 41).Scan(&n); err != nil || n != 42 {
+			return fmt.Errorf("select: %d, %w", n, err)
+		}
+		return nil
+	}
+	return client{call, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		c.Close(ctx)
-	}()
-	if _, err := c.Exec(ctx, "create temporary table t (n int)"); err != nil {
-		return err
-	}
-	var n int
-	if err := c.QueryRow(ctx, "select $1::int + 1", 41).Scan(&n); err != nil || n != 42 {
-		return fmt.Errorf("select: %d, %w", n, err)
-	}
-	return nil
+	}}, nil
 }
 
 func openPostgres(ctx context.Context, addr string, dial dialFunc) (*pgx.Conn, error) {
@@ -95,22 +122,24 @@ func openPostgres(ctx context.Context, addr string, dial dialFunc) (*pgx.Conn, e
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
-func useMySQL(addr string, dial dialFunc, patience time.Duration) error {
+func mysqlClient(addr string, dial dialFunc, _ time.Duration) (client, error) {
 	db, err := openMySQL(addr, dial)
 	if err != nil {
-		return err
+		return client{}, err
 	}
-	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if _, err := db.ExecContext(ctx, "create temporary table t (n int)"); err != nil {
-		return err
+	call := func(patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if _, err := db.ExecContext(ctx, "create temporary table if not exists t (n int)"); err != nil {
+			return err
+		}
+		var n int
+		if err := db.QueryRowContext(ctx, "select ? + 1", 41).Scan(&n); err != nil || n != 42 {
+			return fmt.Errorf("select: %d, %w", n, err)
+		}
+		return nil
 	}
-	var n int
-	if err := db.QueryRowContext(ctx, "select ? + 1", 41).Scan(&n); err != nil || n != 42 {
-		return fmt.Errorf("select: %d, %w", n, err)
-	}
-	return nil
+	return client{call, func() { db.Close() }}, nil
 }
 
 func openMySQL(addr string, dial dialFunc) (*sql.DB, error) {
@@ -124,40 +153,44 @@ func openMySQL(addr string, dial dialFunc) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-func useRedis(addr string, dial dialFunc, patience time.Duration) error {
+func redisClient(addr string, dial dialFunc, _ time.Duration) (client, error) {
 	c := openRedis(addr, dial)
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := c.Set(ctx, "k", strings.Repeat("v", 5000), 0).Err(); err != nil {
+	call := func(patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := c.Set(ctx, "k", strings.Repeat("v", 5000), 0).Err(); err != nil {
+			return err
+		}
+		s, err := c.Get(ctx, "k").Result()
+		if err == nil && len(s) != 5000 {
+			err = fmt.Errorf("get: %d bytes", len(s))
+		}
 		return err
 	}
-	s, err := c.Get(ctx, "k").Result()
-	if err == nil && len(s) != 5000 {
-		err = fmt.Errorf("get: %d bytes", len(s))
-	}
-	return err
+	return client{call, func() { c.Close() }}, nil
 }
 
 func openRedis(addr string, dial dialFunc) *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: addr, Dialer: dial, MaxRetries: -1, ContextTimeoutEnabled: true, PoolSize: 1})
 }
 
-func useMemcached(addr string, dial dialFunc, patience time.Duration) error {
+func memcachedClient(addr string, dial dialFunc, _ time.Duration) (client, error) {
 	c := openMemcached(addr, dial)
-	c.Timeout = patience
-	defer c.Close()
-	if err := c.Set(&memcache.Item{Key: "k", Value: []byte("hello")}); err != nil {
-		return err
+	call := func(patience time.Duration) error {
+		c.Timeout = patience
+		if err := c.Set(&memcache.Item{Key: "k", Value: []byte("hello")}); err != nil {
+			return err
+		}
+		it, err := c.Get("k")
+		if err == nil && string(it.Value) != "hello" {
+			err = fmt.Errorf("get: %q", it.Value)
+		}
+		if err != nil {
+			return err
+		}
+		return c.Delete("k")
 	}
-	it, err := c.Get("k")
-	if err == nil && string(it.Value) != "hello" {
-		err = fmt.Errorf("get: %q", it.Value)
-	}
-	if err != nil {
-		return err
-	}
-	return c.Delete("k")
+	return client{call, func() { c.Close() }}, nil
 }
 
 func openMemcached(addr string, dial dialFunc) *memcache.Client {
@@ -166,26 +199,29 @@ func openMemcached(addr string, dial dialFunc) *memcache.Client {
 	return c
 }
 
-func useLDAP(addr string, dial dialFunc, patience time.Duration) error {
+func ldapClient(addr string, dial dialFunc, patience time.Duration) (client, error) {
 	c, err := openLDAP(addr, dial, patience)
 	if err != nil {
-		return err
+		return client{}, err
 	}
-	defer c.Close()
-	if err := c.Bind("cn=admin,"+base, "secret"); err != nil {
-		return err
+	call := func(patience time.Duration) error {
+		c.SetTimeout(patience)
+		if err := c.Bind("cn=admin,"+base, "secret"); err != nil {
+			return err
+		}
+		dn := fmt.Sprintf("o=%d,%s", entries.Add(1), base)
+		add := ldap.NewAddRequest(dn, nil)
+		add.Attribute("objectClass", []string{"organization"})
+		if err := c.Add(add); err != nil {
+			return err
+		}
+		res, err := c.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", nil, nil))
+		if err == nil && len(res.Entries) != 1 {
+			err = fmt.Errorf("search: %d entries", len(res.Entries))
+		}
+		return errors.Join(err, c.Del(ldap.NewDelRequest(dn, nil)))
 	}
-	dn := fmt.Sprintf("o=%d,%s", entries.Add(1), base)
-	add := ldap.NewAddRequest(dn, nil)
-	add.Attribute("objectClass", []string{"organization"})
-	if err := c.Add(add); err != nil {
-		return err
-	}
-	res, err := c.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", nil, nil))
-	if err == nil && len(res.Entries) != 1 {
-		err = fmt.Errorf("search: %d entries", len(res.Entries))
-	}
-	return errors.Join(err, c.Del(ldap.NewDelRequest(dn, nil)))
+	return client{call, func() { c.Close() }}, nil
 }
 
 const base = "dc=example,dc=org"
@@ -227,60 +263,66 @@ func openLDAP(addr string, dial dialFunc, patience time.Duration) (*ldap.Conn, e
 	return c, nil
 }
 
-func useSMTP(addr string, dial dialFunc, patience time.Duration) error {
+func smtpClient(addr string, dial dialFunc, patience time.Duration) (client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	nc, err := dial(ctx, "tcp", addr)
 	if err != nil {
-		return err
+		return client{}, err
 	}
-	defer nc.Close()
 	nc.SetDeadline(time.Now().Add(patience))
 	c, err := smtp.NewClient(nc, "localhost")
 	if err != nil {
-		return err
+		nc.Close()
+		return client{}, err
 	}
-	if err := c.Mail("ann@example.com"); err != nil {
-		return err
+	call := func(patience time.Duration) error {
+		nc.SetDeadline(time.Now().Add(patience))
+		if err := c.Mail("ann@example.com"); err != nil {
+			return err
+		}
+		if err := c.Rcpt("bob@example.com"); err != nil {
+			return err
+		}
+		w, err := c.Data()
+		if err != nil {
+			return err
+		}
+		io.WriteString(w, "Subject: hello\r\n\r\n.dots\r\n")
+		return w.Close()
 	}
-	if err := c.Rcpt("bob@example.com"); err != nil {
-		return err
-	}
-	w, err := c.Data()
-	if err != nil {
-		return err
-	}
-	io.WriteString(w, "Subject: hello\r\n\r\n.dots\r\n")
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return c.Quit()
+	return client{call, func() {
+		c.Quit()
+		nc.Close()
+	}}, nil
 }
 
-func useHTTP(addr string, dial dialFunc, patience time.Duration) error {
+func httpClient(addr string, dial dialFunc, _ time.Duration) (client, error) {
 	tr := &http.Transport{DialContext: dial}
-	defer tr.CloseIdleConnections()
-	c := &http.Client{Transport: tr, Timeout: patience}
-	for _, req := range []func() (*http.Response, error){
-		func() (*http.Response, error) { return c.Get("http://" + addr + "/") },
-		func() (*http.Response, error) {
-			return c.Post("http://"+addr+"/", "text/plain", io.MultiReader(strings.NewReader("chunks")))
-		},
-	} {
-		res, err := req()
-		if err != nil {
-			return err
+	call := func(patience time.Duration) error {
+		c := &http.Client{Transport: tr, Timeout: patience}
+		for _, req := range []func() (*http.Response, error){
+			func() (*http.Response, error) { return c.Get("http://" + addr + "/") },
+			func() (*http.Response, error) {
+				return c.Post("http://"+addr+"/", "text/plain", io.MultiReader(strings.NewReader("chunks")))
+			},
+		} {
+			res, err := req()
+			if err != nil {
+				return err
+			}
+			b, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if err == nil && (res.StatusCode != 200 || len(b) != 5000) {
+				err = fmt.Errorf("%s: %d bytes", res.Status, len(b))
+			}
+			if err != nil {
+				return err
+			}
 		}
-		b, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err == nil && (res.StatusCode != 200 || len(b) != 5000) {
-			err = fmt.Errorf("%s: %d bytes", res.Status, len(b))
-		}
-		if err != nil {
-			return err
-		}
+		return nil
 	}
-	return nil
+	return client{call, tr.CloseIdleConnections}, nil
 }
 
 func startHTTP(t *testing.T) string {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -18,14 +19,28 @@ import (
 	"github.com/brownout-go/brownout/faultconn/fault"
 )
 
-// badServer does one bad thing to each connection, with a real socket: as soon
-// as it has been asked something or, if it is one that speaks first, as soon as
-// the client knows that it is connected. The client dials it with dial.
-func badServer(t *testing.T, speaksFirst bool, bad func(c *net.TCPConn)) (addr string, dial dialFunc) {
+// relay stands between a client and a real server, in the place of a network. It
+// knows nothing of faults: it does the bad thing itself, with a real socket.
+type relay struct {
+	addr string
+	dial dialFunc // with which its clients have to dial it
+	bad  atomic.Pointer[badThing]
+}
+
+// badThing is done in the place of a reply.
+type badThing func(c *net.TCPConn, reply []byte)
+
+func startRelay(t *testing.T, upstream string) *relay {
 	connected := make(chan struct{}, 100)
 	l := listen(t)
-	var mu sync.Mutex
-	var conns []net.Conn
+	r := &relay{addr: l.Addr().String(), dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := plain(ctx, network, addr)
+		if err == nil {
+			connected <- struct{}{}
+		}
+		return c, err
+	}}
+	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
@@ -33,80 +48,148 @@ func badServer(t *testing.T, speaksFirst bool, bad func(c *net.TCPConn)) (addr s
 			if err != nil {
 				return
 			}
-			mu.Lock()
-			conns = append(conns, c)
-			mu.Unlock()
 			serving.Go(func() {
-				if speaksFirst {
-					select {
-					case <-connected:
-					case <-t.Context().Done():
-					}
-				} else {
-					c.Read(make([]byte, 64<<10)) // all of a request, or closing would be a reset
+				defer c.Close()
+				select { // what comes before a client knows that it is connected is a failure to connect
+				case <-connected:
+				case <-ctx.Done():
+					return
 				}
-				bad(c.(*net.TCPConn))
+				u, err := plain(ctx, "tcp", upstream)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer context.AfterFunc(ctx, func() { c.Close(); u.Close() })()
+				serving.Go(func() {
+					defer u.Close()
+					io.Copy(u, c)
+				})
+				for buf := make([]byte, 64<<10); ; {
+					n, err := u.Read(buf)
+					if err != nil {
+						return
+					}
+					if bad := r.bad.Load(); bad != nil {
+						(*bad)(c.(*net.TCPConn), buf[:n])
+					} else if _, err := c.Write(buf[:n]); err != nil {
+						return
+					}
+				}
 			})
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
-		mu.Lock()
-		for _, c := range conns {
-			c.Close()
-		}
-		mu.Unlock()
+		cancel()
 		serving.Wait()
 	})
-	return l.Addr().String(), func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := plain(ctx, network, addr)
-		if err == nil {
-			connected <- struct{}{}
-		}
-		return c, err
+	return r
+}
+
+const garbage = "\x00\xff\x13garbage\x7f\x80 not a protocol\r\n\r\n\xee"
+
+// truncate lets half of what arrives pass and ends the stream: a fault of one's
+// own, for a place that is not known beforehand.
+type truncate struct{}
+
+func (truncate) Kind() string { return "truncate" }
+func (truncate) Inject(op faultconn.Op) faultconn.Effect {
+	if op.First {
+		return faultconn.Effect{Bytes: len(op.Data) / 2, Replace: true, With: string(op.Data[:len(op.Data)/2])}
 	}
+	return faultconn.Effect{Close: true}
 }
 
 // What a client makes of a fault is what it makes of the same thing done by a
 // real server: the same errors to errors.Is and errors.As, and the same words.
+// So it is on a new connection, and on one that has been good for a while.
 func TestSameAsReal(t *testing.T) {
 	reads := faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}
 	cases := []struct {
 		name string
 		rule faultconn.Rule
-		real func(c *net.TCPConn)
+		real badThing
 	}{
-		{"reset", faultconn.Rule{Fault: fault.Abort{}}, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }},
-		{"closed", faultconn.Rule{Fault: fault.Close{}, Select: reads}, func(c *net.TCPConn) { c.Close() }},
-		{"hung", faultconn.Rule{Fault: fault.Hang{}}, func(*net.TCPConn) {}},
+		{"reset", faultconn.Rule{Fault: fault.Abort{}}, func(c *net.TCPConn, _ []byte) { c.SetLinger(0); c.Close() }},
+		{"closed", faultconn.Rule{Fault: fault.Close{}, Select: reads}, func(c *net.TCPConn, _ []byte) { c.Close() }},
+		{"hung", faultconn.Rule{Fault: fault.Hang{}}, func(*net.TCPConn, []byte) {}},
+		{"truncated", faultconn.Rule{Fault: truncate{}, Select: reads}, func(c *net.TCPConn, reply []byte) { c.Write(reply[:len(reply)/2]); c.Close() }},
+		{"garbage", faultconn.Rule{Fault: fault.Garbage{Text: garbage}}, func(c *net.TCPConn, _ []byte) { io.WriteString(c, garbage) }},
+		{"slow", faultconn.Rule{Fault: fault.Delay{For: 20 * time.Millisecond}}, nil}, // which is no error
 		{"refused", faultconn.Rule{Fault: fault.Refuse{}}, nil},
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			addr := b.start(t)
-			speaksFirst := b.name == "mysql" || b.name == "smtp"
 			for _, c := range cases {
-				real, dial := "", dialFunc(plain)
-				if c.real != nil {
-					real, dial = badServer(t, speaksFirst, c.real)
-				} else {
-					l := listen(t)
-					real = l.Addr().String()
-					l.Close()
-				}
-				inj := &faultconn.Injector{}
-				if err := inj.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{c.rule}}); err != nil {
-					t.Fatal(err)
-				}
-				patience := time.Minute
-				if c.name == "hung" {
-					patience = brief
-				}
-				want := describe(b.use(real, dial, patience), real)
-				got := describe(b.use(addr, inj.Dialer(b.name, nil), patience), addr)
-				if got != want {
-					t.Errorf("%s: by a fault\n  %s\nby a real server\n  %s", c.name, got, want)
+				for _, when := range []string{"at once", "later"} {
+					if c.name == "refused" && when == "later" {
+						continue // a connection that there is cannot be
+					}
+					if c.name == "slow" && (b.name == "mysql" || b.name == "redis") {
+						// Before they use a connection again these ask the system whether
+						// it has ended, and hang: the answer waits for the Read that
+						// Delay has under way on the same socket.
+						continue
+					}
+					patience := time.Minute
+					switch c.name {
+					case "hung":
+						patience = brief
+					case "garbage": // which can look like the beginning of a long message
+						patience = 2 * time.Second
+					}
+					meet := func(to string, dial dialFunc, strike, mend func()) string {
+						if when == "at once" {
+							strike()
+							defer mend()
+							return describe(b.use(to, dial, patience), to)
+						}
+						cl, err := b.open(to, dial, time.Minute)
+						if err == nil {
+							defer cl.close()
+							err = cl.call(time.Minute)
+						}
+						if err != nil {
+							t.Fatalf("%s: before anything was bad: %v", c.name, err)
+						}
+						strike()
+						defer mend() // what a client does to clean up is not under test
+						return describe(cl.call(patience), to)
+					}
+
+					r := startRelay(t, addr)
+					if c.name == "refused" {
+						l := listen(t)
+						r = &relay{addr: l.Addr().String(), dial: plain}
+						l.Close()
+					}
+					want := meet(r.addr, r.dial, func() {
+						if c.real != nil {
+							r.bad.Store(&c.real)
+						}
+					}, func() { r.bad.Store(nil) })
+
+					inj := &faultconn.Injector{}
+					set := func(rules ...faultconn.Rule) {
+						if err := inj.SetPlan(faultconn.Plan{Rules: rules}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					got := meet(addr, inj.Dialer(b.name, nil), func() { set(c.rule) }, func() {
+						if missed := inj.Unfired(); len(missed) > 0 {
+							t.Errorf("%s, %s: did not strike", c.name, when)
+						}
+						set()
+					})
+					if b.name == "smtp" && c.name == "truncated" && when == "later" && got != "nil" && want != "nil" {
+						continue // net/smtp takes half a line for all of it, and writes to what is closed: which error that is depends on when
+					}
+					if got != want || (got == "nil") != (c.name == "slow") {
+						t.Errorf("%s, %s: by a fault\n  %s\nby a real server\n  %s", c.name, when, got, want)
+					}
 				}
 			}
 		})

@@ -268,14 +268,14 @@ func TestSMTPWords(t *testing.T) {
 			want     int
 		}{{"421-greeting", nil, 421}, {"421", []string{"MAIL"}, 421}, {"450", []string{"RCPT"}, 450}, {"452", []string{"DATA"}, 452}} {
 			say(&framing.Reply{Protocol: "smtp", Error: c.name, Messages: framing.Messages{Commands: c.commands}})
-			err := useSMTP(to, dial, time.Minute)
+			err := use(smtpClient, to, dial, time.Minute)
 			var te *textproto.Error
 			if !errors.As(err, &te) || te.Code != c.want {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		}
 		say(nil)
-		if err := useSMTP(to, dial, time.Minute); err != nil {
+		if err := use(smtpClient, to, dial, time.Minute); err != nil {
 			t.Error(err)
 		}
 	})
