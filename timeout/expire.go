@@ -33,6 +33,9 @@ func (g *gate) expire() {
 		g.closed()
 		return
 	}
+	if g.phase == committed && g.drain(g.timer, minGrace) {
+		return
+	}
 	// A client that left gets no 503, and is not counted as one. What it gets if it is
 	// there after all is an error, not the empty 200 of a handler that wrote nothing.
 	gone := g.gone()
@@ -64,15 +67,7 @@ func (g *gate) stall() {
 		g.mu.Unlock()
 		return
 	}
-	if !g.drained && g.r.ProtoMajor == 1 && g.body.unread() {
-		// On HTTP/1 the server reads the rest of a short body before it writes, so that
-		// it may be the sender who is slow. The response can go out without that.
-		g.drained = true
-		g.expiring++
-		g.idle.Reset(g.l.config.WriteIdle)
-		g.mu.Unlock()
-		g.endRead()
-		g.resume()
+	if g.drain(g.idle, g.l.config.WriteIdle) {
 		return
 	}
 	g.close(&Error{Reason: ReasonIdle, Limit: g.l.config.WriteIdle, Elapsed: time.Since(g.start)}, true)
@@ -80,6 +75,23 @@ func (g *gate) stall() {
 	g.cut()
 	g.report(true, false, "")
 	g.closed()
+}
+
+// drain lets a write go on that waits for the rest of the request: on HTTP/1 the server
+// reads that, if it is short, before it writes, so that it may be the sender who is slow,
+// and the response can go out without it. The timer then gives the write so much more. The
+// mutex is held; if there is such a write, drain unlocks it and returns true.
+func (g *gate) drain(timer *time.Timer, more time.Duration) bool {
+	if g.drained || g.busy == 0 || g.r.ProtoMajor != 1 || !g.body.unread() {
+		return false
+	}
+	g.drained = true
+	g.expiring++
+	timer.Reset(more)
+	g.mu.Unlock()
+	g.endRead()
+	g.resume()
+	return true
 }
 
 // close takes the writer away from the handler. The mutex is held.

@@ -209,6 +209,32 @@ func TestRefusalOfAStalledUpload(t *testing.T) {
 	})
 }
 
+// A handler that fails without having read the request still gets its answer out.
+func TestErrorOnAStalledUpload(t *testing.T) {
+	on(t, 1, func(s *site, serve func(http.Handler)) {
+		sorry := strings.Repeat("sorry ", 10_000)
+		l := limiter(s.T, timeout.Config{Respond: func(w http.ResponseWriter, r *http.Request, err *timeout.Error) {
+			io.WriteString(w, sorry)
+		}})
+		for _, late := range []bool{false, true} {
+			h := l.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				if late {
+					<-r.Context().Done()
+				}
+				return &timeout.Error{Backend: "ldap", Reason: timeout.ReasonFull}
+			})
+			if late {
+				s.server.Handler = h
+			} else {
+				serve(h)
+			}
+			if res, body, took := s.stalled(); res.StatusCode != 503 || took > total || !res.Close || body != sorry {
+				s.Errorf("got %v, %d bytes after %v", res.Status, len(body), took)
+			}
+		}
+	})
+}
+
 // A handler that obeyed its context is answered for; with more than the server keeps
 // back until it has read the rest of the request, and before the deadline does it too.
 func TestSilentReturnFromAStalledUpload(t *testing.T) {
