@@ -32,6 +32,7 @@ type group struct {
 	ttl       time.Duration // for how long a cached state is believed
 	nodes     [2]*node
 	asked     atomic.Int64
+	handler   func(syncproto.Config) (http.Handler, error)
 }
 
 // A node is one server of the group.
@@ -42,7 +43,15 @@ type node struct {
 
 func open(t *testing.T, ttl time.Duration) *group {
 	t.Helper()
-	g := &group{db: testserver.Postgres(t), cache: testserver.Memcached(t), ttl: ttl}
+	return openWith(t, ttl, func(c syncproto.Config) (http.Handler, error) {
+		c.Verifier, c.Development = verify.Plain{}, true
+		return syncproto.New(c)
+	})
+}
+
+func openWith(t *testing.T, ttl time.Duration, handler func(syncproto.Config) (http.Handler, error)) *group {
+	t.Helper()
+	g := &group{db: testserver.Postgres(t), cache: testserver.Memcached(t), ttl: ttl, handler: handler}
 	for i := range g.nodes {
 		g.nodes[i] = g.start(t)
 	}
@@ -77,9 +86,8 @@ func (g *group) start(t *testing.T) *node {
 	cached, err := mc.Cached(store)
 	must(err)
 
-	h, err := syncproto.New(syncproto.Config{
-		Store: cached, Marks: mc.Marks(), Sessions: &syncproto.SignedSessions{Keys: [][]byte{key}},
-		Verifier: verify.Plain{}, Development: true, BaseURL: site,
+	h, err := g.handler(syncproto.Config{
+		Store: cached, Marks: mc.Marks(), Sessions: &syncproto.SignedSessions{Keys: [][]byte{key}}, BaseURL: site,
 	})
 	must(err)
 	limit, err := timeout.New(timeout.Config{Total: 20 * time.Second})
@@ -114,14 +122,14 @@ func (n *node) cutOff(t *testing.T, point string) {
 	t.Helper()
 	err := n.faults.SetPlan(faultconn.Plan{Rules: []faultconn.Rule{{Name: "cut off", Select: faultconn.Select{Point: point}, Fault: fault.Blackout{}}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }
 
 func (n *node) heal(t *testing.T) {
 	t.Helper()
 	if err := n.faults.SetPlan(faultconn.Plan{}); err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }
 
