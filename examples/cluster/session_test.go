@@ -62,12 +62,8 @@ func (s session) want(status int, a answer, v any) {
 
 // page is an answer to a pull.
 type page struct {
-	Apps []struct {
-		Origin  string
-		Version int
-	} `json:"applications"`
+	Apps  []struct{ Origin string } `json:"applications"`
 	Until json.Number
-	UUID  string
 }
 
 type received struct{ Received json.Number }
