@@ -36,7 +36,7 @@ type Log struct {
 	PerConn int
 
 	compile sync.Once
-	masks   []secret
+	masks   []*secret
 
 	mu    sync.Mutex
 	conns map[string]int // last number, by point
@@ -96,7 +96,7 @@ func (l *Log) tell(e Entry) {
 }
 
 // secrets are what Mask says, ready to be searched for.
-func (l *Log) secrets() []secret {
+func (l *Log) secrets() []*secret {
 	l.compile.Do(func() {
 		for _, expr := range l.Mask {
 			l.masks = append(l.masks, newSecret(expr))

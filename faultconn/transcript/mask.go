@@ -10,12 +10,13 @@ import (
 
 // secret is one expression of Log.Mask.
 type secret struct {
-	expr *regexp.Regexp
-	prog *syntax.Prog
-	wide bool // a match may begin with a character of several bytes
+	expr  *regexp.Regexp
+	prog  *syntax.Prog
+	first [utf8.RuneSelf]bool // with which characters a match may begin
+	wide  bool                // and with one of several bytes
 }
 
-func newSecret(expr *regexp.Regexp) secret {
+func newSecret(expr *regexp.Regexp) *secret {
 	text := expr.String()
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil { // then it is by CompilePOSIX
@@ -23,12 +24,16 @@ func newSecret(expr *regexp.Regexp) secret {
 		text = parsed.String()
 	}
 	prog, _ := syntax.Compile(parsed.Simplify()) // which gives no error
-	s := secret{expr: regexp.MustCompile(text), prog: prog}
-	first := newSearch(s)
-	first.step++
-	first.reach(uint32(prog.Start), 0, ^syntax.EmptyOp(0))
-	for _, t := range first.takes {
-		s.wide = s.wide || wide(&prog.Inst[t.pc])
+	s := &secret{expr: regexp.MustCompile(text), prog: prog}
+	begin := newSearch(s)
+	begin.step++
+	begin.reach(uint32(prog.Start), 0, ^syntax.EmptyOp(0))
+	for _, t := range begin.takes {
+		i := &prog.Inst[t.pc]
+		s.wide = s.wide || wide(i)
+		for c := range s.first {
+			s.first[c] = s.first[c] || i.MatchRune(rune(c))
+		}
 	}
 	return s
 }
@@ -56,7 +61,7 @@ func wide(i *syntax.Inst) bool {
 // expression (https://swtch.com/~rsc/regexp/regexp2.html#pike), in which each
 // thread knows its beginning.
 type search struct {
-	secret
+	*secret
 	prev    rune     // -1 at the beginning of the stream
 	threads []thread // of matches that could go on, in the order of preference
 	takes   []thread // scratch: what they have come to
@@ -70,7 +75,7 @@ type thread struct {
 	begin int64
 }
 
-func newSearch(of secret) search {
+func newSearch(of *secret) search {
 	return search{secret: of, prev: -1, seen: make([]int, len(of.prog.Inst))}
 }
 
@@ -84,7 +89,15 @@ func (s search) clone() search {
 // beginning of a character that has not come whole.
 func (s *search) feed(data []byte, at int64) int {
 	n := 0
-	for utf8.FullRune(data[n:]) {
+	for n < len(data) {
+		if c := data[n]; len(s.threads) == 0 && c < utf8.RuneSelf && !s.first[c] {
+			s.prev = rune(c) // most of a stream, and nothing begins or ends here
+			n++
+			continue
+		}
+		if !utf8.FullRune(data[n:]) {
+			break
+		}
 		r, size := utf8.DecodeRune(data[n:])
 		s.take(r, at+int64(n))
 		n += size

@@ -88,7 +88,7 @@ func (c *conn) mask(dir int, b []byte) {
 }
 
 // absorb adds bytes that have passed to what is kept.
-func (s *side) absorb(b []byte, secrets []secret) {
+func (s *side) absorb(b []byte, secrets []*secret) {
 	if s.searches == nil {
 		for _, of := range secrets {
 			s.searches = append(s.searches, newSearch(of))
