@@ -46,6 +46,15 @@
 // says so, which the page tells too. -transcript writes what both sides have
 // said, with the faults in between.
 //
+// -record writes each fault to a new file, and -replay has a later run struck at
+// the same places: the same bytes and exchanges of the same connections, counted
+// as they are dialled, whatever the chances say. The proxies, their faults and
+// -seed must be those of the run that was recorded; lines can be taken out, to
+// find the faults that matter. Changing a proxy's faults ends its replay.
+//
+//	chaosproxy -config chaos.yaml -record friday.log
+//	chaosproxy -config chaos.yaml -replay friday.log
+//
 // SIGTERM and Ctrl-C stop listening and wait until the connections have ended,
 // -drain at the most. A second one ends the program at once.
 package main

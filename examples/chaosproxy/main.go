@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stderr, "chaosproxy: warning: %s\n", w)
 	}
 	s := &control.Server{Token: o.token, Seed: o.seed}
-	done, err := o.watch(s)
+	done, err := o.watch(s, stderr)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type options struct {
 	statsd, prefix, perConn       string
 	log                           bool
 	transcript                    string
+	record, replay                string // files
 	seed                          uint64
 	drain                         time.Duration
 }
@@ -56,6 +57,8 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 	fs.StringVar(&o.perConn, "statsd-vaurien", "", "also count as vaurien did, as `PROTOCOL`.UUID.start and so on: new names for each connection")
 	fs.BoolVar(&o.log, "log", false, "log each fault, and each dial to an upstream that fails by itself, to standard error")
 	fs.StringVar(&o.transcript, "transcript", "", "`file` to append what clients and upstreams say to, with marks where faults strike")
+	fs.StringVar(&o.record, "record", "", "new `file` to write each fault that strikes to, for -replay")
+	fs.StringVar(&o.replay, "replay", "", "`file` of -record: the faults strike where they did in that run, until they are changed at the control address")
 	fs.Uint64Var(&o.seed, "seed", 0, "`number` that decides which exchanges -fault strikes, and which connections toxics")
 	fs.DurationVar(&o.drain, "drain", 10*time.Second, "longest `time` to wait for connections at the end")
 	if err := fs.Parse(args); err != nil {
@@ -124,6 +127,9 @@ func (o options) proxies(env func(string) (string, bool)) (all []control.Proxy, 
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", o.config, err)
 		}
+		if len(more) == 0 {
+			warnings = append(warnings, o.config+": has no proxies")
+		}
 		all = append(all, more...)
 	}
 	if o.toxiproxy != "" {
@@ -134,6 +140,9 @@ func (o options) proxies(env func(string) (string, bool)) (all []control.Proxy, 
 		more, w, err := control.FromToxiproxy(text)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", o.toxiproxy, err)
+		}
+		if len(more) == 0 {
+			w = append(w, o.toxiproxy+": has no proxies")
 		}
 		all, warnings = append(all, more...), append(warnings, w...)
 	}
@@ -147,6 +156,11 @@ func (o options) proxies(env func(string) (string, bool)) (all []control.Proxy, 
 			return nil, nil, fmt.Errorf("%s: %w", o.vaurien, err)
 		}
 		all, warnings = append(all, p), append(warnings, w...)
+	}
+	if o.replay != "" {
+		if err := replay(o.replay, all); err != nil {
+			return nil, nil, err
+		}
 	}
 	return all, warnings, nil
 }

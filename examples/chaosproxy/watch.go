@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
@@ -14,9 +15,9 @@ import (
 	"github.com/brownout-go/brownout/faultconn/transcript"
 )
 
-// watch tells statsd, the log and the transcript what happens, as far as asked.
-// done is to be called once the server is closed.
-func (o options) watch(s *control.Server) (done func(), err error) {
+// watch tells statsd, the log, the transcript and the record what happens, as far
+// as asked. done is to be called once the server is closed.
+func (o options) watch(s *control.Server, stderr io.Writer) (done func(), err error) {
 	var closers []func() error
 	done = func() {
 		for _, c := range closers {
@@ -68,6 +69,19 @@ func (o options) watch(s *control.Server) (done func(), err error) {
 		s.OnFault = func(e faultconn.Event) {
 			obs.Observe(e)
 			log.Fault(e)
+		}
+	}
+	if o.record != "" {
+		r, err := newRecorder(o.record, stderr)
+		if err != nil {
+			done()
+			return nil, err
+		}
+		closers = append(closers, r.Close)
+		told := s.OnFault
+		s.OnFault = func(e faultconn.Event) {
+			told(e)
+			r.fault(e)
 		}
 	}
 	if len(tell) > 0 {

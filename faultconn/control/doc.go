@@ -44,7 +44,7 @@
 // position in the plan.
 //
 // The data of the "fault" events are lines that faultconn.ReadLog reads: who
-// keeps them can have a run struck again, by faultconn.Injector.Replay.
+// keeps them can have a run struck again, by Proxy.Replay.
 //
 // # What to rely on
 //

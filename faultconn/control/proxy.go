@@ -31,10 +31,10 @@ type Proxy struct {
 	Disabled bool
 	// Plan has the faults.
 	Plan faultconn.Plan
-	// Replay, unless it is nil, is a log of a run under the same faults, toxics
-	// and behaviors. They strike where it says and nowhere else, as
-	// faultconn.Injector.Replay has it, until the first change of any of them.
-	// Events of other points are not for this proxy.
+	// Replay, unless it is nil, is a log of a run with the same Plan, Toxics,
+	// Behavior and Server.Seed. Their faults strike where it says and nowhere
+	// else, as faultconn.Injector.Replay has it, until the first change of any of
+	// them. Of the log only the events of this proxy's name count.
 	Replay []faultconn.Event
 	// Toxics are faults in Toxiproxy's words.
 	Toxics []Toxic
