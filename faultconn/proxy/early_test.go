@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/brownout-go/brownout/faultconn"
+	"github.com/brownout-go/brownout/faultconn/fault"
 	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/faultconn/proxy"
 )
@@ -313,4 +316,59 @@ func TestQuickDialOfLeaver(t *testing.T) {
 			t.Errorf("events: %v", events.events)
 		}
 	})
+}
+
+// Bytes stay whole and in order wherever among them the dial ends, on listeners
+// with faults too.
+func TestSlowDialBytes(t *testing.T) {
+	for seed := range uint64(200) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			r := newRig(t, &proxy.Proxy{}, slowly(time.Duration(rng.IntN(8))*50*time.Millisecond))
+			defer r.stop()
+			l, err := r.net.Listen("tcp", "proxy:2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			inj := &faultconn.Injector{}
+			if err := inj.SetPlan(faultconn.Plan{Seed: seed, Rules: []faultconn.Rule{
+				{Chance: 0.5, Scope: faultconn.PerOperation, Fault: fault.Slice{Size: 100, Vary: 99}, Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}},
+				{Chance: 0.3, Scope: faultconn.PerOperation, Fault: fault.Delay{For: 70 * time.Millisecond}, Select: faultconn.Select{Ops: []faultconn.OpKind{faultconn.OpRead}}},
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			go r.Serve(inj.Listener("front", l))
+			c, err := r.net.Dial("tcp", []string{"proxy:1", "proxy:2"}[seed%2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := c.(*memnet.Conn)
+			defer client.Close()
+			var sent []byte
+			for range rng.IntN(20) {
+				sent = append(sent, bytes.Repeat([]byte{byte(rng.Uint32())}, 1+rng.IntN([]int{10, 1000, 40_000}[rng.IntN(3)]))...)
+			}
+			sent = append(sent, '.') // or leaving could be what it does
+			go func() {
+				for rest := sent; len(rest) > 0; {
+					n := min(len(rest), 1+rng.IntN(20_000))
+					client.Write(rest[:n])
+					rest = rest[n:]
+					time.Sleep(time.Duration(rng.IntN(3)) * 50 * time.Millisecond)
+				}
+				client.CloseWrite()
+			}()
+			server, err := r.backend.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			got, err := io.ReadAll(server)
+			if err != nil || !bytes.Equal(got, sent) {
+				t.Fatalf("seed %d: %d bytes of %d arrived, %v", seed, len(got), len(sent), err)
+			}
+			server.Write([]byte("reply"))
+			wantRead(t, client, "reply")
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -159,7 +160,7 @@ func (p *Proxy) Conns() []*Conn {
 	for _, c := range p.conns {
 		conns = append(conns, c)
 	}
-	slices.SortFunc(conns, func(a, b *Conn) int { return int(int64(a.id) - int64(b.id)) })
+	slices.SortFunc(conns, func(a, b *Conn) int { return cmp.Compare(a.id, b.id) })
 	return conns
 }
 
