@@ -58,12 +58,7 @@ func commandConn(e *entry, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, badRequest("connection %.40q: must be a number", r.PathValue("id"))
 	}
-	var c *proxy.Conn
-	for _, o := range e.conns() {
-		if o.Info().ID == id {
-			c = o
-		}
-	}
+	c := e.conn(id)
 	if c == nil {
 		return nil, &refusal{http.StatusNotFound, errNoConn}
 	}

@@ -144,13 +144,25 @@ func (e *entry) told(ev proxy.Event) {
 
 // conns are the open connections.
 func (e *entry) conns() []*proxy.Conn {
-	e.mu.Lock()
-	r := e.run
-	e.mu.Unlock()
-	if r == nil {
-		return nil
+	if r := e.running(); r != nil {
+		return r.proxy.Conns()
 	}
-	return r.proxy.Conns()
+	return nil
+}
+
+// conn is the open connection with this number; nil if there is none.
+func (e *entry) conn(id uint64) *proxy.Conn {
+	if r := e.running(); r != nil {
+		return r.proxy.Conn(id)
+	}
+	return nil
+}
+
+// running is the proxy's life, nil if it is disabled.
+func (e *entry) running() *run {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.run
 }
 
 func (e *entry) describe() Proxy {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -360,4 +361,34 @@ func TestDocumentedPlans(t *testing.T) {
 	} {
 		f.call("PUT", planPath, `{"rules":[`+rule+`]}`, 200)
 	}
+}
+
+// TestShutdown has a connection that stays, whose faults can still be changed,
+// while nothing listens anew.
+func TestShutdown(t *testing.T) {
+	f := newFixture(t)
+	c := f.dial()
+	c.mustAsk()
+	ctx, cancel := context.WithCancel(t.Context())
+	down := make(chan error, 1)
+	go func() { down <- f.Shutdown(ctx) }()
+	for { // until it has stopped listening
+		other, err := net.Dial("tcp", f.proxy("db").Listen)
+		if err != nil {
+			break
+		}
+		_ = other.Close()
+	}
+	f.call("POST", "/v1/proxies", `{"name":"late","upstream":"x:1"}`, 503)
+	f.call("PUT", "/v1/scenario", `{"steps":[{"at":"0s","plans":{"db":{}}}]}`, 503)
+	f.call("PATCH", "/v1/proxies/db", `{"listen":"127.0.0.1:0"}`, 503)
+	c.mustAsk()
+	f.call("PUT", planPath, `{"rules":[{"fault":{"kind":"reset"}}]}`, 200)
+	if got, err := c.ask("hello"); err == nil {
+		t.Errorf("a plan for the rest of the connections lets %q pass", got)
+	}
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
+	cancel()
 }

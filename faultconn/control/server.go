@@ -60,7 +60,7 @@ type Server struct {
 
 	mu      sync.Mutex // guards what follows; never held across a wait
 	proxies map[string]*entry
-	closed  bool
+	closed  bool // nothing begins any more
 
 	events  hub
 	closing sync.WaitGroup // proxies on their way out, scenarios
@@ -131,18 +131,20 @@ func (s *Server) Close() error {
 
 // Shutdown stops listening and waits until the connections have ended by
 // themselves. If ctx ends first it returns an error that names those that are
-// left, and leaves them to Close.
+// left, and leaves them to Close. Faults can still be changed meanwhile; what
+// would listen anew, or start a scenario, is refused.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.changes.Lock()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.halt()
 	var errs []error
 	var proxies []*proxy.Proxy
 	for _, e := range s.entries() {
-		e.mu.Lock()
-		if e.run != nil {
-			proxies = append(proxies, e.run.proxy)
+		if r := e.running(); r != nil {
+			proxies = append(proxies, r.proxy)
 		}
-		e.mu.Unlock()
 	}
 	s.changes.Unlock()
 	results := make(chan error, len(proxies))
