@@ -66,9 +66,13 @@
 // All tables begin with sync_ and are made, and brought up to date, when the
 // store is opened; servers that start together take turns. The migrations
 // folder has the definitions. A migration happens whole or not at all. One that
-// writes a table anew, as the second of SQLite does, needs the room of the file
-// once more, and about half a minute for a million users; what it leaves free
-// in the file is used again, or given back by VACUUM.
+// writes a table anew, as the second of SQLite does, needs twice the room of the
+// file besides, once in the log, and about half a minute for a million users;
+// what it leaves free in the file is used again, or given back by VACUUM. Who
+// waits for it for longer than half a minute fails to open, and may try again. A
+// server of the older version that is still running fails what the new tables
+// don't allow, and so every pull with news and nearly every write; it never
+// answers wrongly.
 //
 // # Past one database
 //

@@ -26,7 +26,8 @@ import (
 //
 // A SQLite DSN may end with the parameters of modernc.org/sqlite, such as
 // ?_pragma=synchronous(NORMAL). Unless it says otherwise, connections use the
-// write-ahead log with synchronous(FULL), and transactions are immediate. There
+// write-ahead log with synchronous(FULL), transactions are immediate, and nothing
+// is written outside of the folder that the file is in (temp_store(MEMORY)). There
 // is no :memory: database here, since each connection would have its own:
 // [syncproto.Memory] is the store for that.
 //
@@ -83,6 +84,9 @@ func sqliteName(rest string) (string, error) {
 	// What a busy database makes wait here does not listen to contexts; the
 	// store itself waits longer.
 	pragma("busy_timeout", "50")
+	// What undoes a statement that changes many pages is otherwise in a file in
+	// /var/tmp or /tmp, and writes fail where neither can be written to.
+	pragma("temp_store", "MEMORY")
 	// A log that a long read let grow is cut when it is next used up.
 	pragma("journal_size_limit", "67108864")
 	if !params.Has("_txlock") {

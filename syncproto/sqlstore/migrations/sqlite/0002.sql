@@ -30,9 +30,20 @@ CREATE TABLE sync_records_2 (
 	doc     BLOB    NOT NULL      -- JSON as the client sent it
 );
 
+-- Before there are records, so that nothing has to be sorted: that would take a
+-- folder for temporary files, or memory, of the size of what is in the file.
+CREATE UNIQUE INDEX sync_records_of_origin ON sync_records_2 (number, origin);
+
+CREATE INDEX sync_records_since ON sync_records_2 (number, written);
+
 INSERT INTO sync_records_2
-	SELECT (c.number << 32) + ROW_NUMBER() OVER (PARTITION BY c.number ORDER BY r.written), c.number, r.origin, r.written, r.doc
-	FROM sync_collections_2 c JOIN sync_records r ON r.account = c.account AND r.collection = c.collection;
+	SELECT (c.number << 32) + o.n, c.number, r.origin, r.written, r.doc
+	FROM (
+		SELECT account, collection, rowid AS row, ROW_NUMBER() OVER (PARTITION BY account, collection ORDER BY written) AS n
+		FROM sync_records INDEXED BY sync_records_written
+	) o
+	CROSS JOIN sync_collections_2 c ON c.account = o.account AND c.collection = o.collection
+	CROSS JOIN sync_records r ON r.rowid = o.row;
 
 DROP TABLE sync_records;
 
@@ -41,7 +52,3 @@ DROP TABLE sync_collections;
 ALTER TABLE sync_collections_2 RENAME TO sync_collections;
 
 ALTER TABLE sync_records_2 RENAME TO sync_records;
-
-CREATE UNIQUE INDEX sync_records_origin ON sync_records (number, origin);
-
-CREATE INDEX sync_records_written ON sync_records (number, written);
