@@ -32,6 +32,7 @@ type ahead struct {
 	queue  []arrival
 	bytes  int
 	enough bool // it need not go on
+	halted bool // it must not
 	ended  bool
 }
 
@@ -72,8 +73,8 @@ func (a *ahead) run(c *conn) {
 		begun, moves := time.Now(), c.readGate.count()
 		n, err := c.inner.Read(buf)
 		next := arrival{slices.Clone(buf[:n]), err, time.Now(), time.Since(begun), behind}
-		if errors.Is(err, os.ErrDeadlineExceeded) && (c.readGate.expired() || c.readGate.count() != moves) {
-			next.err = nil // the user's, whose Read finds out by itself
+		if errors.Is(err, os.ErrDeadlineExceeded) && (a.stops() || c.readGate.expired() || c.readGate.count() != moves) {
+			next.err = nil // of stopAhead, or the user's, whose Read finds out by itself
 		}
 		var full bool
 		if full, more = a.put(next, err != nil); full && more {
@@ -123,6 +124,19 @@ func (a *ahead) need(more bool) bool {
 	defer a.mu.Unlock()
 	a.enough = !more
 	return !a.ended
+}
+
+// halt has it end with the Read that is under way, whatever comes.
+func (a *ahead) halt() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.enough, a.halted = true, true
+}
+
+func (a *ahead) stops() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.halted
 }
 
 func signal(c chan<- struct{}) {

@@ -100,6 +100,8 @@
 //     something to say, and a Write reaches the wrapped connection in several
 //     pieces if a rule strikes inside it.
 //   - SyscallConn and File lead past all faults, as they lead past the wrapper.
+//     Who looks at the socket while data are late finds neither those nor what
+//     was read behind them, but finds the end of the stream, early.
 //   - While io.Copy moves data with splice or sendfile (no plan in force), up
 //     to 256 KiB that it is moving when a plan is set pass under none.
 //   - A type assertion to *net.TCPConn or *tls.Conn fails. Wrap below TLS, and

@@ -33,11 +33,17 @@ func (g *gate) expired() bool {
 	return !g.deadline.IsZero() && !time.Now().Before(g.deadline)
 }
 
-// count is how often the deadline has been set.
-func (g *gate) count() int {
+// last is the deadline, and how often one has been set.
+func (g *gate) last() (deadline time.Time, moves int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.moves
+	return g.deadline, g.moves
+}
+
+// count is how often a deadline has been set.
+func (g *gate) count() int {
+	_, moves := g.last()
+	return moves
 }
 
 func (g *gate) watch() (deadline time.Time, moved <-chan struct{}) {

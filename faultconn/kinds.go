@@ -118,7 +118,7 @@ type unixConn struct {
 
 func (c *unixConn) CloseWrite() error                     { return c.closeWrite(c.unix) }
 func (c *unixConn) CloseRead() error                      { return c.closeRead(c.unix) }
-func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.unix.SyscallConn() }
+func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.rawConn(c.unix) }
 func (c *unixConn) File() (*os.File, error)               { return c.unix.File() }
 func (c *unixConn) SetReadBuffer(bytes int) error         { return c.set(c.unix.SetReadBuffer(bytes)) }
 func (c *unixConn) SetWriteBuffer(bytes int) error        { return c.set(c.unix.SetWriteBuffer(bytes)) }

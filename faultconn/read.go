@@ -23,14 +23,7 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 	h := c.inbound()
 	h.turn <- struct{}{} // whoever has it obeys the same deadline and Close
-	defer func() {
-		if h.keeps() {
-			c.state.Or(keeping)
-		} else {
-			c.state.And(^keeping)
-		}
-		<-h.turn
-	}()
+	defer c.pass()
 	if n == 0 && err != nil && err != io.EOF {
 		return 0, c.failed("read", err)
 	}
@@ -76,6 +69,17 @@ func (c *conn) readHeld(b []byte, n int, err error) (int, error) {
 			}
 		}
 	}
+}
+
+// pass gives the turn away.
+func (c *conn) pass() {
+	h := c.inbound()
+	if h.keeps() {
+		c.state.Or(keeping)
+	} else {
+		c.state.And(^keeping)
+	}
+	<-h.turn
 }
 
 // arrived keeps what a Read into the caller's buffer has just returned.

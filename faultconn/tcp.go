@@ -94,7 +94,7 @@ func move(w io.Writer, r io.Reader, buf []byte) (n int64, done bool, err error) 
 
 func (c *tcpConn) CloseWrite() error                     { return c.closeWrite(c.tcp) }
 func (c *tcpConn) CloseRead() error                      { return c.closeRead(c.tcp) }
-func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.tcp.SyscallConn() }
+func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.rawConn(c.tcp) }
 func (c *tcpConn) File() (*os.File, error)               { return c.tcp.File() }
 func (c *tcpConn) SetReadBuffer(bytes int) error         { return c.set(c.tcp.SetReadBuffer(bytes)) }
 func (c *tcpConn) SetWriteBuffer(bytes int) error        { return c.set(c.tcp.SetWriteBuffer(bytes)) }

@@ -128,12 +128,6 @@ func TestSameAsReal(t *testing.T) {
 					if c.name == "refused" && when == "later" {
 						continue // a connection that there is cannot be
 					}
-					if c.name == "slow" && (b.name == "mysql" || b.name == "redis") {
-						// Before they use a connection again these ask the system whether
-						// it has ended, and hang: the answer waits for the Read that
-						// Delay has under way on the same socket.
-						continue
-					}
 					patience := time.Minute
 					switch c.name {
 					case "hung":
