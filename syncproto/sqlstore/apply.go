@@ -1,13 +1,16 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
 
 // Apply implements [syncproto.Replica].
 func (s *Store) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Change) error {
+	ch.Records = slices.SortedStableFunc(slices.Values(ch.Records), func(a, b syncproto.Record) int { return cmp.Compare(a.Time, b.Time) })
 	err := s.transact(ctx, 1+len(ch.Records), func(tx *tx) error {
 		apps := make([]syncproto.App, len(ch.Records))
 		for i, r := range ch.Records {
@@ -21,6 +24,7 @@ func (s *Store) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Chang
 			if err := s.clear(tx, c); err != nil {
 				return err
 			}
+			c.Last = 0
 		}
 		if err := s.count(tx, c, apps); err != nil {
 			return err
@@ -28,6 +32,11 @@ func (s *Store) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Chang
 		err = s.put(tx, c, len(ch.Records), func(i int) syncproto.Record { return ch.Records[i] })
 		if err != nil {
 			return err
+		}
+		if len(apps) > 0 && ch.Records[0].Time <= c.Last { // not behind all that is there
+			if err := s.renumber(tx, c); err != nil {
+				return err
+			}
 		}
 		c.State = ch.State
 		return s.save(tx, c)

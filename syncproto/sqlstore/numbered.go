@@ -44,10 +44,10 @@ func (q *queries) byNumber(d *dialect) {
 		" (SELECT id FROM sync_records n WHERE n.number = c.number AND n.written > ? ORDER BY n.written, n.id LIMIT 1) END" +
 		of + " ORDER BY 1"
 
-	// Numbers anew, from 1, by way of some that nobody has.
+	// Numbers anew, from 1 and in the order of times, by way of some that nobody has.
 	q.lift = "UPDATE sync_records SET id = -id WHERE number = ?"
 	q.settle = "UPDATE sync_records SET id = (number << 32) + n.n" +
-		" FROM (SELECT id AS old, ROW_NUMBER() OVER (ORDER BY id DESC) AS n FROM sync_records WHERE number = ?) n WHERE id = n.old"
+		" FROM (SELECT id AS old, ROW_NUMBER() OVER (ORDER BY written, id DESC) AS n FROM sync_records WHERE number = ?) n WHERE id = n.old"
 }
 
 // number gives a new collection its number.
@@ -67,7 +67,14 @@ func (s *Store) number(tx *tx, c *collection) error {
 // makeRoom lets n records be numbered, for which it renumbers the others once in
 // four thousand million.
 func (s *Store) makeRoom(tx *tx, c *collection, n int) error {
-	if s.queries.lift == "" || c.sequence+int64(n) <= maxSequence {
+	if c.sequence+int64(n) <= maxSequence {
+		return nil
+	}
+	return s.renumber(tx, c)
+}
+
+func (s *Store) renumber(tx *tx, c *collection) error {
+	if s.queries.lift == "" {
 		return nil
 	}
 	for _, query := range []string{s.queries.lift, s.queries.settle} {

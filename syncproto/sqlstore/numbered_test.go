@@ -1,8 +1,6 @@
 package sqlstore
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -38,29 +36,27 @@ func mustExec(t *testing.T, s *Store, query string, args ...any) {
 	}
 }
 
-// TestNumbersInOrder: whatever is written over, ids are in the order of times, for
-// that is what a read goes by.
-func TestNumbersInOrder(t *testing.T) {
-	s := open(t, file(t)+"?_pragma=synchronous(OFF)")
-	rng := rand.New(rand.NewPCG(3, 4))
-	users := []syncproto.Key{key("ann"), key("bob"), key("cat")}
-	for range 200 {
-		var batch []string
-		for n := range 1 + rng.IntN(13) {
-			batch = append(batch, fmt.Sprintf("%d-%d", n, rng.IntN(3)))
+// TestNumbersOfOlderTimes: what somebody brings along from before, in whatever
+// order, is read where it belongs.
+func TestNumbersOfOlderTimes(t *testing.T) {
+	s, ann := open(t, file(t)), key("ann")
+	for _, ch := range [][]syncproto.Record{
+		{{Time: 300, App: app("c", `{}`)}, {Time: 100, App: app("a", `{}`)}},
+		{{Time: 400, App: app("d", `{}`)}, {Time: 200, App: app("b", `{}`)}},
+		{{Time: 500, App: app("e", `{}`)}},
+	} {
+		if err := s.Apply(t.Context(), ann, syncproto.Change{State: syncproto.State{UUID: "u", Last: ch[0].Time}, Records: ch}); err != nil {
+			t.Fatal(err)
 		}
-		mustWrite(t, s, users[rng.IntN(len(users))], batch...)
 	}
-	var wrong int
-	err := s.db.QueryRow(`SELECT COUNT(*) FROM sync_records a JOIN sync_records b
-		ON a.number = b.number AND a.id < b.id AND a.written > b.written`).Scan(&wrong)
-	if err != nil || wrong != 0 {
-		t.Errorf("%d pairs are in the wrong order, %v", wrong, err)
+	for since, want := range map[syncproto.Time]int{0: 5, 100: 4, 200: 3, 300: 2, 400: 1, 500: 0} {
+		if got := records(t, s, ann, since); len(got) != want {
+			t.Errorf("since %v: %+v, want %d", since, got, want)
+		}
 	}
-	err = s.db.QueryRow(`SELECT COUNT(*) FROM sync_records r JOIN sync_collections c ON c.number = r.number
-		WHERE r.id NOT BETWEEN (c.number << 32) + 1 AND (c.number << 32) + c.sequence`).Scan(&wrong)
-	if err != nil || wrong != 0 {
-		t.Errorf("%d records have ids that are not their collection's, %v", wrong, err)
+	mustWrite(t, s, ann, "c", "f")
+	if got := origins(t, s, ann); got != "a b d e c f" {
+		t.Errorf("%s, want a b d e c f", got)
 	}
 }
 
