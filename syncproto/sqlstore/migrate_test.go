@@ -316,3 +316,58 @@ func TestMigrateKilled(t *testing.T) {
 		t.Errorf("%d records in %d collections, %v; want %d in as many", records, numbers, err, many)
 	}
 }
+
+// TestOlderProgram: a server of the older version goes on while a newer one brings
+// the file up to date. Whatever it is asked then it says the truth or fails.
+func TestOlderProgram(t *testing.T) {
+	m := filled(t)
+	dsn := oldFile(t, m)
+	connector, _, err := Connector(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialect := sqliteDialect()
+	dialect.numbered = false
+	old := &Store{db: sql.OpenDB(connector), owned: true, dialect: dialect, queries: newQueries(dialect)}
+	old.group = newGroup(old)
+	defer old.Close()
+	sameAs(t, old, m)
+	s := open(t, dsn)
+
+	ctx := t.Context()
+	users, err := m.Users(ctx, "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range append(users, "new@example.com") {
+		for _, name := range []string{"apps", "a", "new"} {
+			key := syncproto.Key{User: user, Collection: name}
+			want, _ := m.State(ctx, key)
+			if st, err := old.State(ctx, key); err != nil || !reflect.DeepEqual(st, want) {
+				t.Errorf("%v: state %+v, %v; want %+v", key, st, err, want)
+			}
+			_, err := old.Read(ctx, key, 0, 0, func(syncproto.State) error { return nil }, func(r syncproto.Record) error {
+				t.Errorf("%v: read %+v", key, r)
+				return nil
+			})
+			if err == nil && want.Last > 0 {
+				t.Errorf("%v: nothing to read", key)
+			}
+			gone := &syncproto.Deletion{Reason: "it was here"}
+			for _, w := range []syncproto.Write{
+				{Apps: []syncproto.App{app("app0-0", `{}`)}},
+				{Apps: []syncproto.App{app("app0-0", `{}`), app("b", `{}`)}},
+				{Delete: gone},
+				{ID: "empty"},
+			} {
+				if res, err := old.Write(ctx, key, w); err == nil && (res.Time != want.Last || len(w.Apps) > 0) {
+					t.Errorf("%v: %+v was written: %+v", key, w, res)
+				}
+			}
+		}
+		if err := old.Purge(ctx, user); err == nil {
+			t.Errorf("%s was purged", user)
+		}
+	}
+	sameAs(t, s, m)
+}
