@@ -65,20 +65,24 @@
 //
 // All tables begin with sync_ and are made, and brought up to date, when the
 // store is opened; servers that start together take turns. The migrations
-// folder has the definitions. A migration happens whole or not at all. One that
-// writes a table anew, as the second of SQLite does, needs twice the room of the
-// file besides, once in the log, and about half a minute for a million users;
-// what it leaves free in the file is used again, or given back by VACUUM. Who
-// waits for it for longer than half a minute fails to open, and may try again. A
-// server of the older version that is still running fails what the new tables
-// don't allow, and so every pull with news and nearly every write; it never
-// answers wrongly.
+// folder has the definitions. Views and queries of your own may read them; what
+// else is hung on them, such as a trigger or a foreign key, may go, with what it
+// cascades to, when one is written anew.
+//
+// A migration happens whole or not at all. One that writes a table anew, as the
+// second of SQLite does, needs twice the room of the file besides, once in the
+// log, and about half a minute for a million users; what it leaves free in the
+// file is used again, or given back by VACUUM. Who waits for it for longer than
+// half a minute fails to open, and may try again. A server of the older version
+// that is still running fails what the new tables don't allow, and so every pull
+// with news and nearly every write; it never answers wrongly.
 //
 // # Past one database
 //
 // There is no sharding here, because there are engines for it; what is here is
-// a schema that they can spread. Every table that holds what is a user's has
-// the user in its column account, first in its primary key and in every index.
+// a schema that they can spread. SQLite's, which nothing spreads, is another.
+// Every table that holds what is a user's has the user in its column account,
+// first in its primary key and in every index.
 // Every statement but one names exactly one account, and no transaction touches
 // two, so each runs on the machine that has the account. There are no foreign
 // keys, sequences, triggers or generated columns. The exception is

@@ -239,6 +239,31 @@ func TestMigrateSortsNothing(t *testing.T) {
 	}
 }
 
+// TestMigrateBesideOthers: a file in which somebody has more than the store's
+// tables: views of them, and one that never worked.
+func TestMigrateBesideOthers(t *testing.T) {
+	m := filled(t)
+	dsn := oldFile(t, m)
+	db, err := sql.Open("sqlite", strings.TrimPrefix(dsn, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const others = "CREATE TABLE seen (origin TEXT); CREATE VIEW totals AS SELECT SUM(apps) AS apps FROM sync_collections;" +
+		" CREATE VIEW broken AS SELECT * FROM nowhere; CREATE VIEW origins AS SELECT DISTINCT origin FROM sync_records;" +
+		" CREATE TRIGGER unsee AFTER DELETE ON seen BEGIN DELETE FROM sync_records WHERE origin = old.origin; END; ANALYZE"
+	if _, err := db.Exec(others); err != nil {
+		t.Fatal(err)
+	}
+	sameAs(t, open(t, dsn), m)
+	for _, q := range []string{"SELECT apps FROM totals", "SELECT COUNT(*) FROM origins"} {
+		var n int
+		if err := db.QueryRow(q).Scan(&n); err != nil || n < 1 {
+			t.Errorf("%s: %d, %v", q, n, err)
+		}
+	}
+}
+
 // TestMigrateFullDisk: a file that can't be brought up to date stays as it was.
 func TestMigrateFullDisk(t *testing.T) {
 	m := filled(t)

@@ -49,6 +49,12 @@ DROP TABLE sync_records;
 
 DROP TABLE sync_collections;
 
+-- Without it no table is renamed while a view of somebody's, or a trigger, speaks
+-- of one that is not there at this moment, or never was.
+PRAGMA legacy_alter_table = ON;
+
 ALTER TABLE sync_collections_2 RENAME TO sync_collections;
 
 ALTER TABLE sync_records_2 RENAME TO sync_records;
+
+PRAGMA legacy_alter_table = OFF;
