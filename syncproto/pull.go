@@ -29,7 +29,10 @@ func (x *exchange) pull() {
 	}
 	x.w.Header()["Cache-Control"] = []string{"no-cache, private"}
 	match := x.r.Header.Get("If-None-Match")
-	if since == 0 && wait == 0 && match == "" { // everything, which comes with its state
+	if since == 0 && wait == 0 && match == "" && !strings.Contains(x.r.URL.RawQuery, "since=") {
+		// The first pull: everything, which comes with its state. Who has been told
+		// that there is nothing yet comes with since=0 again and again, and is to
+		// cost what a poll costs.
 		x.stream(0, 0, limit)
 		return
 	}

@@ -126,19 +126,25 @@ func (s *asked) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 // TestPullAsksOnce: what a pull costs the store.
 func TestPullAsksOnce(t *testing.T) {
 	store := &asked{Store: new(syncproto.Memory)}
-	d := newSite(t, syncproto.Config{Store: store}).device("ann@example.com")
+	s := newSite(t, syncproto.Config{Store: store})
+	d, nobody := s.device("ann@example.com"), s.device("new@example.com")
 	last := d.push(`[{"origin":"a"},{"origin":"b"}]`)
 	for _, c := range []struct {
+		d             *device
 		query         string
 		states, reads int
 	}{
-		{"", 0, 1}, // the first sync: everything is news
-		{"?since=0&limit=1", 0, 1},
-		{"?since=" + last.String(), 1, 0}, // an idle poll
-		{"?since=1", 1, 1},
+		{d, "", 0, 1}, // the first sync: everything is news
+		{d, "?limit=1", 0, 1},
+		{d, "?since=0", 1, 1},
+		{d, "?since=" + last.String(), 1, 0}, // an idle poll
+		{d, "?since=1", 1, 1},
+		{nobody, "", 0, 1},
+		{nobody, "?since=0.00", 1, 0}, // and so is this, where there is nothing yet
+		{nobody, "?limit=9&since=0", 1, 0},
 	} {
 		store.states, store.reads = 0, 0
-		a := d.get(c.query).want(200)
+		a := c.d.get(c.query).want(200)
 		if store.states != c.states || store.reads != c.reads {
 			t.Errorf("%q: %d times State, %d times Read; want %d and %d", c.query, store.states, store.reads, c.states, c.reads)
 		}
