@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -216,6 +217,12 @@ func TestServersOfOneFile(t *testing.T) {
 	ann.poll(since)
 	refused("-db", db)
 	refused("-db", "sqlite:"+folder+"/../"+filepath.Base(folder)+"/appsync.db")
+	refused("-db", "sqlite://"+folder+"/appsync.db?_pragma=synchronous(NORMAL)")
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(filepath.Join(folder, "appsync.db"), link); err != nil {
+		t.Fatal(err)
+	}
+	refused("-db", "sqlite:"+link)
 	refused("-db", db, "-cache", "0")
 	alone.Kill()
 

@@ -86,6 +86,12 @@ func (c config) shared() bool { return c.db != memoryDB && !c.file() }
 // file tells whether the database is a file.
 func (c config) file() bool { return strings.HasPrefix(c.db, "sqlite:") }
 
+// path is where the file is, as sqlstore.Connector finds it.
+func (c config) path() string {
+	path, _, _ := strings.Cut(strings.TrimPrefix(c.db, "sqlite:"), "?")
+	return strings.TrimPrefix(path, "//")
+}
+
 // check reports every flag that can't be right, and what would be.
 func (c config) check() error {
 	var errs []error

@@ -11,5 +11,11 @@
 // A plan of faults given with -faults makes the connections to memcached and the
 // accepted connections misbehave on purpose, to see that the rest holds.
 //
+// A SQLite file that it makes is readable by its owner only: besides what people
+// keep there it holds the key that signs their logins, so that they stay logged
+// in over a restart; so does every copy of it. The first start of a newer program
+// brings the tables up to date, after which older ones refuse to open them: stop
+// the old one, copy the file, start the new one, and go back with the copy.
+//
 //	go run ./examples/syncserver -h
 package main

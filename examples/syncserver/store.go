@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/cactus/go-statsd-client/v5/statsd"
-	"github.com/gofrs/flock"
 
 	"github.com/brownout-go/brownout/internal/observe"
 	"github.com/brownout-go/brownout/syncproto"
@@ -32,6 +30,13 @@ func (s *server) openStore(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("-db: %w", err)
 	}
+	if dialect == sqlstore.SQLite {
+		lock, err := own(s.cfg.path(), s.cfg.owns())
+		if err != nil {
+			return fmt.Errorf("-db %s: %w", s.cfg.database(), err)
+		}
+		s.closers = append(s.closers, lock.Unlock)
+	}
 	see := &timeoutobserve.Observer{Statsd: s.stats, Log: s.log}
 	s.database, err = timeout.NewBackend(timeout.BackendConfig{
 		Name: "database", Call: s.cfg.budget, Reserve: s.cfg.budget / 20,
@@ -43,22 +48,10 @@ func (s *server) openStore(ctx context.Context) error {
 	db := sql.OpenDB(s.database.Connector(connector))
 	db.SetMaxOpenConns(maxStatements)
 	db.SetMaxIdleConns(maxStatements)
-	var own *flock.Flock
-	s.closers = append(s.closers, func() error {
-		err := db.Close()
-		if own != nil {
-			err = errors.Join(err, own.Unlock())
-		}
-		return err
-	})
+	s.closers = append(s.closers, db.Close)
 	store, err := sqlstore.New(ctx, db, dialect)
 	if err != nil {
 		return fmt.Errorf("-db %s: %w", s.cfg.database(), err)
-	}
-	if dialect == sqlstore.SQLite {
-		if own, err = lock(ctx, db, s.cfg.owns()); err != nil {
-			return fmt.Errorf("-db %s: %w", s.cfg.database(), err)
-		}
 	}
 	// Logins outlive a restart, and all servers of the database accept them.
 	if s.secret, err = store.Secret(ctx); err != nil {
