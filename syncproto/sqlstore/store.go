@@ -48,7 +48,9 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 // or brings them up to date. The caller keeps the database, its limits on
 // connections, and the duty to close it.
 //
-// A SQLite database is switched to its write-ahead log, for good. The store
+// A SQLite database is switched to its write-ahead log, for good. What else
+// [Connector] sets is for the caller to set where the connections are not its own,
+// such as temp_store(MEMORY) where there is no /tmp to write to. The store
 // begins the transactions that write with BEGIN IMMEDIATE, whatever the DSN says,
 // and ends them with COMMIT or ROLLBACK: a driver that is put in between sees
 // statements, and no driver.Tx.
