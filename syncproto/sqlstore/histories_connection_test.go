@@ -82,3 +82,9 @@ func (b bounded) Apply(ctx context.Context, key syncproto.Key, ch syncproto.Chan
 	defer cancel()
 	return b.Store.Apply(ctx, key, ch)
 }
+
+func (b bounded) Collections(ctx context.Context, user string) ([]syncproto.Usage, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.most)
+	defer cancel()
+	return b.Store.Collections(ctx, user)
+}
