@@ -1,8 +1,10 @@
 package syncproto
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -78,7 +80,11 @@ func (x *exchange) login() {
 // counts is that both keys are there; whether they make sense is the verifier's
 // to say.
 func (x *exchange) loginForm() (url.Values, *refusal) {
-	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, maxLogin)
+	body, refused := x.body(maxLogin)
+	if refused != nil {
+		return nil, refused
+	}
+	x.r.Body = io.NopCloser(bytes.NewReader(body))
 	if x.r.Header.Get("Content-Type") == "" {
 		x.r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -88,9 +94,6 @@ func (x *exchange) loginForm() (url.Values, *refusal) {
 		if err = x.r.ParseMultipartForm(maxLogin); errors.Is(err, http.ErrNotMultipart) {
 			err = nil
 		}
-	}
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, CodeTooLarge, fmt.Sprintf("a login has at most %d bytes", maxLogin)}
 	}
 	if err != nil {
 		return nil, bad(CodeParameter, "the body is not a form")

@@ -30,8 +30,12 @@ func (m *Memory) Apply(ctx context.Context, key Key, ch Change) error {
 	}
 	records := slices.Clone(ch.Records)
 	slices.SortStableFunc(records, func(a, b Record) int { return cmp.Compare(a.Time, b.Time) })
+	older := len(records) > 0 && len(c.log) > 0 && records[0].Time < c.log[len(c.log)-1].Time
 	for _, r := range records {
 		c.put(Record{r.Time, App{strings.Clone(r.Origin), slices.Clone(r.Doc)}})
+	}
+	if older {
+		c.settle()
 	}
 	c.account.bytes += c.bytes
 	return nil

@@ -1,6 +1,10 @@
 package syncproto
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // collection is one collection in [Memory].
 type collection struct {
@@ -20,7 +24,8 @@ type entry struct {
 	replaced bool
 }
 
-// put adds r, whose time is not before that of any record there is.
+// put adds r, whose time is not before that of any record there is, or settle has
+// to follow.
 func (c *collection) put(r Record) {
 	if c.records == nil {
 		c.records = make(map[string]int)
@@ -47,6 +52,15 @@ func (c *collection) compact() {
 		}
 	}
 	c.log = live
+}
+
+// settle puts the log in order after records were put that are older than others.
+func (c *collection) settle() {
+	c.compact()
+	slices.SortStableFunc(c.log, func(a, b entry) int { return cmp.Compare(a.Time, b.Time) })
+	for i, e := range c.log {
+		c.records[e.Origin] = i
+	}
 }
 
 func (c *collection) clear() {

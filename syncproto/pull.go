@@ -27,21 +27,14 @@ func (x *exchange) pull() {
 		x.refuse(bad)
 		return
 	}
-	x.w.Header()["Cache-Control"] = []string{"no-cache, private"}
-	match := x.r.Header.Get("If-None-Match")
-	if since == 0 && wait == 0 && match == "" && !strings.Contains(x.r.URL.RawQuery, "since=") {
-		// The first pull: everything, which comes with its state. Who has been told
-		// that there is nothing yet comes with since=0 again and again, and is to
-		// cost what a poll costs.
-		x.stream(0, 0, limit)
-		return
-	}
 	st, err := x.await(since, wait)
 	if err != nil {
 		x.unavailable(fmt.Errorf("syncproto: state: %w", err))
 		return
 	}
+	x.w.Header()["Cache-Control"] = []string{"no-cache, private"}
 	x.setETag(st)
+	match := x.r.Header.Get("If-None-Match")
 	same := match != "" && matches(match, st.etag())
 	// A State may come from a cache, and be of a while ago. It is good to say
 	// that there is no news for a client that has just what it says, and for

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 )
 
 // push takes in apps.
@@ -144,22 +142,6 @@ func (x *exchange) condition() (*Time, *refusal) {
 		return &t, nil
 	}
 	return nil, nil
-}
-
-// body reads the request, whatever its Content-Type says: the first clients
-// set none.
-func (x *exchange) body(most int64) ([]byte, *refusal) {
-	b, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, most))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", most)}
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, &refusal{http.StatusRequestTimeout, CodeJSON, "the body did not come in time"}
-	}
-	if err != nil {
-		return nil, bad(CodeJSON, "the body ended early")
-	}
-	return b, nil
 }
 
 func parseDeletion(body []byte) (*Deletion, *refusal) {

@@ -16,7 +16,8 @@ type Replica interface {
 	//
 	// Changes of a collection have to be applied in the order in which they
 	// happened. One whose Last is not after the collection's is ignored, and
-	// so may be applied again. There is no quota.
+	// so may be applied again. Its records may be in any order, and older than
+	// what is there, if what they were in was missed. There is no quota.
 	Apply(ctx context.Context, key Key, ch Change) error
 }
 

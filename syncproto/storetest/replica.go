@@ -48,6 +48,21 @@ var replicaCases = []test{
 			}
 		},
 	}, {
+		name:    "ApplyOlderRecords",
+		because: "a copy that missed a write is given it with a later one, and a client must not miss it there",
+		replica: func(x *suite, r syncproto.Replica) {
+			x.apply(r, syncproto.Change{State: syncproto.State{UUID: "u-1", Last: 200},
+				Records: []syncproto.Record{rec(200, appN(2)), rec(100, appN(1))}})
+			x.apply(r, syncproto.Change{State: syncproto.State{UUID: "u-1", Last: 400},
+				Records: []syncproto.Record{rec(400, appN(1)), rec(300, appN(4)), rec(150, appN(3))}})
+			all := []syncproto.Record{rec(150, appN(3)), rec(200, appN(2)), rec(300, appN(4)), rec(400, appN(1))}
+			for i, since := range []syncproto.Time{0, 150, 200, 300, 400} {
+				if p := x.read(apps, since, 0); len(p.records) != len(all)-i || len(p.records) > 0 && !reflect.DeepEqual(p.records, all[i:]) {
+					x.failf("since %v: %+v, want %+v", since, p.records, all[i:])
+				}
+			}
+		},
+	}, {
 		name:    "ApplyOverALife",
 		because: "records of a life that ended must not show up in the next",
 		replica: func(x *suite, r syncproto.Replica) {
