@@ -12,13 +12,13 @@ import (
 // set none. One that is announced as too long is not waited for: a client that
 // is slow would never get beyond a 503 that asks it to send the same again.
 func (x *exchange) body(most int64) ([]byte, *refusal) {
-	tooLarge := &refusal{http.StatusRequestEntityTooLarge, CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", most)}
-	if x.r.ContentLength > most {
-		return nil, tooLarge
+	var b []byte
+	err := error(&http.MaxBytesError{Limit: most})
+	if x.r.ContentLength <= most {
+		b, err = io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, most))
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, most))
-	if over := (*http.MaxBytesError)(nil); errors.As(err, &over) {
-		return nil, tooLarge
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", most)}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, &refusal{http.StatusRequestTimeout, CodeJSON, "the body did not come in time"}

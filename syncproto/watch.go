@@ -22,8 +22,9 @@ import (
 // A middleware around the handler has to let streams be flushed, by a Flush or
 // an Unwrap method of its ResponseWriter; where one doesn't, they are refused
 // too, and an Event says why. A server that drains should cancel the contexts of
-// its requests, through http.Server.BaseContext: waits then end at once, with
-// the answer that there is no news.
+// the requests that wait, as the example does: they end at once, with the answer
+// that there is no news. Through http.Server.BaseContext it would cancel those
+// of pushes too, which then may have happened and have no answer.
 type Watch struct {
 	// Max is how long a client may wait in one request, and how long a stream
 	// lasts before the client has to come again. Zero turns waiting off.
