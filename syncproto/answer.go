@@ -64,6 +64,9 @@ func (x *exchange) refuse(e *refusal) {
 		Code int    `json:"code"`
 		Msg  string `json:"msg"`
 	}{e.code, e.msg})
+	if e.status == http.StatusRequestEntityTooLarge {
+		x.linger()
+	}
 }
 
 // unauthorized answers 401. It never has a header that says when to come back:

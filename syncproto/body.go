@@ -28,3 +28,16 @@ func (x *exchange) body(most int64) ([]byte, *refusal) {
 	}
 	return b, nil
 }
+
+// linger takes in a body that was refused unread, once its client has the answer,
+// for many look for that only when they have sent everything, and find the
+// connection reset instead. Twice what they may send is enough of that.
+func (x *exchange) linger() {
+	if x.r.Header.Get("Expect") != "" { // it waits to be told
+		return
+	}
+	if err := http.NewResponseController(x.w).Flush(); err != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, x.r.Body, 2*x.cfg.Limits.Body)
+}

@@ -91,3 +91,28 @@ func TestExpectContinue(t *testing.T) {
 		}
 	}
 }
+
+// A client that looks for an answer only when it has sent everything finds the
+// one that came before, if its body is not beyond measure.
+func TestRefusedBodyIsTakenIn(t *testing.T) {
+	site := serve(t, syncproto.Config{})
+	ann := site.login("ann@example.com")
+	conn, err := site.network.Dial("tcp", "sync:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const length = 5 << 20
+	fmt.Fprintf(conn, "POST /v1/collections/ann@example.com/apps HTTP/1.1\r\nHost: sync\r\nAuthorization: %s\r\n"+
+		"Content-Length: %d\r\n\r\n", ann.auth, length)
+	if _, err := conn.Write(make([]byte, length)); err != nil {
+		t.Fatalf("while it sends: %v", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("%s, want 413", resp.Status)
+	}
+}
