@@ -10,12 +10,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/sqlstore"
 )
 
 // config is what the flags say, checked.
 type config struct {
 	addr       string
+	url        string   // where clients find the server, without a slash at the end; empty: where they asked
 	db         string   // "memory:", or what sqlstore.Connector takes
 	memcached  []string // empty: the operator's value lives in this process
 	statsd     string   // empty: no metrics are sent
@@ -25,6 +27,7 @@ type config struct {
 	wait       time.Duration // zero: nobody waits for news
 	cache      time.Duration // zero: no state is remembered
 	retryAfter time.Duration
+	quota      syncproto.Quota
 	faults     string // empty: no plan
 }
 
@@ -49,15 +52,18 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	fs.SetOutput(out)
 	fs.Usage = func() { fmt.Fprint(out, usage); fs.PrintDefaults() }
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:5000", "`host:port` to listen on")
+	fs.StringVar(&c.url, "url", "", "`URL` at which clients find the server, such as https://apps.example.com, where a proxy in front of it speaks TLS; empty: the one they log in at, with http")
 	fs.StringVar(&c.db, "db", "sqlite:appsync.db", "`store` of the collections: sqlite:FILE, postgres://HOST/DATABASE, mysql://HOST/DATABASE, or memory: for one that ends with the process")
 	fs.StringVar(&memcached, "memcached", "", "`host:port,...` where appsync-backoff keeps the poll interval; empty: it is kept in this process and set on the page")
 	fs.StringVar(&c.statsd, "statsd", "", "`host:port` to send metrics to; empty: none are sent")
 	fs.StringVar(&c.verifier, "verifier", "dev", "`who` checks logins: remote=URL of a BrowserID verification service, or dev: test assertions and email?a=audience, on loopback only")
-	fs.StringVar(&audience, "audience", "", "`sites` whose logins are accepted, such as https://apps.example.com, with commas between them; empty: this server's URL")
+	fs.StringVar(&audience, "audience", "", "`sites` whose logins are accepted, such as https://apps.example.com, with commas between them; empty: that of -url, or this server's own")
 	fs.DurationVar(&c.budget, "budget", 2*time.Second, "longest `time` a request may take before it is answered 503")
 	fs.DurationVar(&c.wait, "wait", time.Minute, "longest `time` a client may wait for news in one request, by long poll or event stream; 0: none may")
 	fs.DurationVar(&c.cache, "cache", 10*time.Minute, "longest `time` the state of a collection is remembered, so that polls without news ask the database nothing. With SQLite it is remembered in this process, which lets no other syncserver use the file; with PostgreSQL and MySQL in -memcached, and without one not at all. If another program writes to the database, or memcached is away when a server wants to tell it of a push, polls are late by up to that time. 0: nothing is remembered")
 	fs.DurationVar(&c.retryAfter, "retry-after", 120*time.Second, "`time` after which a client that got a 503 shall come back, in whole seconds")
+	fs.Int64Var(&c.quota.Bytes, "quota-bytes", 0, "most `bytes` of documents that one user may keep; 0: there is no bound")
+	fs.IntVar(&c.quota.Collections, "quota-collections", 0, "most `collections` that one user may have, deleted ones included; 0: there is no bound")
 	fs.StringVar(&c.faults, "faults", "", "YAML or JSON `file` with a plan of faults for the connections \"memcached\" (dialled) and \"clients\" (accepted)")
 	if err := fs.Parse(args); err != nil {
 		return config{}, err
@@ -65,6 +71,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	if fs.NArg() > 0 {
 		return config{}, fmt.Errorf("unexpected argument %q: syncserver takes flags only, see -h", fs.Arg(0))
 	}
+	c.url = strings.TrimSuffix(c.url, "/")
 	if memcached != "" {
 		c.memcached = strings.Split(memcached, ",")
 	}
@@ -101,6 +108,9 @@ func (c config) check() error {
 	host, _, err := net.SplitHostPort(c.addr)
 	if err != nil {
 		bad("addr", c.addr, "want host:port, such as 127.0.0.1:5000 or :5000")
+	}
+	if u, err := url.Parse(c.url); c.url != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(c.url, "?#")) {
+		bad("url", c.url, "want an http or https URL, without a query")
 	}
 	if c.db != memoryDB {
 		if _, _, err := sqlstore.Connector(c.db); err != nil {
@@ -150,7 +160,22 @@ func (c config) check() error {
 	if c.retryAfter < time.Second {
 		bad("retry-after", c.retryAfter.String(), "want a second or more")
 	}
+	if c.quota.Bytes < 0 {
+		bad("quota-bytes", fmt.Sprint(c.quota.Bytes), "want a number above zero, or 0 for no bound")
+	}
+	if c.quota.Collections < 0 {
+		bad("quota-collections", fmt.Sprint(c.quota.Collections), "want a number above zero, or 0 for no bound")
+	}
 	return errors.Join(errs...)
+}
+
+// origin is the site that logins are for where nobody says which: that of -url,
+// or of the URL that the server listens at.
+func (c config) origin(own string) string {
+	if u, err := url.Parse(c.url); err == nil && u.Host != "" {
+		return u.Scheme + "://" + u.Host
+	}
+	return own
 }
 
 // database names the store for people: a DSN may have a password in it.

@@ -41,6 +41,11 @@ func TestFlags(t *testing.T) {
 		{"-cache -1s", "a second or more, or 0"},
 		{"-cache 1m -db postgres://h/d", "name it with -memcached"},
 		{"-cache 1m -db postgres://h/d -memcached m:1", ""},
+		{"-url https://apps.example.com/sync -quota-bytes 1000000 -quota-collections 100", ""},
+		{"-url apps.example.com", "want an http or https URL"},
+		{"-url https://apps.example.com/?a=b", "want an http or https URL"},
+		{"-quota-bytes -1", "0 for no bound"},
+		{"-quota-collections -1", "0 for no bound"},
 		{"serve", "takes flags only"},
 	} {
 		_, err := parseFlags(strings.Fields(c.args), io.Discard)

@@ -173,6 +173,8 @@ func (s *server) protocol() (http.Handler, error) {
 	cfg := syncproto.Config{
 		Store:      s.store,
 		Marks:      s.marks,
+		BaseURL:    s.cfg.url,
+		Quota:      s.cfg.quota,
 		Watch:      s.watch(),
 		RetryAfter: s.away,
 		OnEvent:    see.Observe,
@@ -181,7 +183,7 @@ func (s *server) protocol() (http.Handler, error) {
 		cfg.Verifier = browserid.Remote{URL: service}
 		cfg.Audiences = s.cfg.audiences
 		if len(cfg.Audiences) == 0 {
-			cfg.Audiences = []string{s.url}
+			cfg.Audiences = []string{s.cfg.origin(s.url)}
 			s.log.Warn("logins are accepted for this audience only; name your site with -audience", zap.Strings("audiences", cfg.Audiences))
 		}
 	} else {
