@@ -74,7 +74,8 @@ type Write struct {
 	Apps []App
 	// Delete, when not nil, removes all records and the uuid and leaves this
 	// marker. Apps and IfUnmodifiedSince are then ignored. A collection that
-	// is deleted already stays as it is, with the first marker and its time.
+	// is deleted already stays as it is, with the first marker and its time. One
+	// that was never written gets its marker too, and so counts for the Quota.
 	Delete *Deletion
 	// IfUnmodifiedSince, when not nil, refuses the write with [ErrConflict]
 	// if the collection was written or deleted after that time. A collection
