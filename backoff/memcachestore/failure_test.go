@@ -189,3 +189,19 @@ func TestNewRefusesNonsense(t *testing.T) {
 		}
 	}
 }
+
+func TestDelSaysOnceWhatFailed(t *testing.T) {
+	dials := 0
+	s, err := memcachestore.New(memcachestore.Config{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		dials++
+		return nil, syscall.ECONNREFUSED
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Del(t.Context())
+	if want := "memcachestore: del at 127.0.0.1:11211: connection refused"; err == nil || err.Error() != want || dials != 1 {
+		t.Errorf("got %v after %d dials, want %s after one", err, dials, want)
+	}
+}

@@ -80,7 +80,10 @@ func (s *server) set(ctx context.Context, items items) error {
 
 func (s *server) del(ctx context.Context, key string) error {
 	return s.do(ctx, "del", func(c *memcache.Client) error {
-		return errors.Join(remove(c, key), remove(c, key+extraSuffix))
+		if err := remove(c, key); err != nil { // its JSON stays with it, and is not told of twice
+			return err
+		}
+		return remove(c, key+extraSuffix)
 	})
 }
 
