@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -59,8 +60,12 @@ func (p *Proxy) init() {
 // Serve accepts connections from l, and closes it in the end. It returns nil
 // after Shutdown or Close, and before that the error of Accept, unless that is
 // of a kind that passes: out of file descriptors, a connection that went away.
-// It can be called for several listeners.
+// It can be called for several listeners. Without an Upstream it fails at once.
 func (p *Proxy) Serve(l net.Listener) error {
+	if p.Upstream == "" {
+		l.Close()
+		return errors.New("proxy: serve: no Upstream is set: it is what Dial is called with")
+	}
 	p.mu.Lock()
 	p.init()
 	if p.closing {

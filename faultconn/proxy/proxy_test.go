@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/brownout-go/brownout/faultconn/memnet"
 	"github.com/brownout-go/brownout/faultconn/proxy"
 )
 
@@ -373,5 +374,31 @@ func TestBytes(t *testing.T) {
 				t.Errorf("seed %d: %d bytes counted", seed, up)
 			}
 		})
+	}
+}
+
+// Without an address to lead to, each client would be reset, and nobody told why.
+func TestServeWithoutUpstream(t *testing.T) {
+	n := &memnet.Network{}
+	defer n.Close()
+	l, err := n.Listen("tcp", "front:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy.Proxy{Dial: n.DialContext}
+	defer p.Close()
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(l) }()
+	select {
+	case err := <-served:
+		if err == nil || !strings.Contains(err.Error(), "no Upstream is set") {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it serves")
+	}
+	if c, err := l.Accept(); err == nil {
+		c.Close()
+		t.Error("the listener is still open")
 	}
 }
