@@ -12,7 +12,7 @@ import (
 // nothing. Two runs with equal plans and the same traffic see the same faults
 // at the same byte offsets.
 type Plan struct {
-	Seed  uint64
+	Seed  uint64 // 0 is a seed like any other, not a random one
 	Rules []Rule
 }
 

@@ -13,7 +13,9 @@ import (
 // else: at the same operations, byte offsets and exchanges of the same
 // connections, with the same faults. The plan must be the one the log was
 // written under; its conditions (Chance, Mix, When, Limits) are not asked again,
-// but When.After and When.Age still give the time of an OpClock.
+// but When.After and When.Age still give the time of an OpClock. Under another
+// seed faults strike at the same places, but what they draw for themselves, such
+// as garbage and jitter, is different.
 //
 // A plan and its seed repeat a run by themselves as long as nothing depends on
 // which of several goroutines came first. A log repeats it all the same, and

@@ -49,7 +49,8 @@ type On struct {
 	followers followers
 }
 
-// Kind is "on".
+// Kind is "on", in events and metrics too, whatever the Fault is. The Rule of an
+// event tells those apart.
 func (*On) Kind() string { return "on" }
 
 // Validate reports settings that make no sense.

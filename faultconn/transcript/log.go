@@ -22,6 +22,8 @@ type Log struct {
 	// expressions match in either direction of a connection, or of their groups
 	// if they have any, however reads and writes cut it. They are read as
 	// regexp.Compile reads them, and ^, $ and \b hold at the ends of an entry too.
+	// A login is a line, (?im)^AUTH PLAIN (\S+), or a dialogue whose lines follow one
+	// another in its direction, (?im)^AUTH LOGIN\r\n(\S+)\r\n(\S+).
 	// An expression without an end, such as (?s)key=.*, hides all that follows.
 	Mask []*regexp.Regexp
 	// Redact is for what expressions cannot say: it is given a copy of what is to
