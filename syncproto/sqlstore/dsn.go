@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -27,7 +28,8 @@ import (
 // A SQLite DSN may end with the parameters of modernc.org/sqlite, such as
 // ?_pragma=synchronous(NORMAL). Unless it says otherwise, connections use the
 // write-ahead log with synchronous(FULL), transactions are immediate, and nothing
-// is written outside of the folder that the file is in (temp_store(MEMORY)). There
+// is written outside of the folder that the file is in (temp_store(MEMORY)). A file
+// that is missing is made so that its owner alone can read it. There
 // is no :memory: database here, since each connection would have its own:
 // [syncproto.Memory] is the store for that.
 //
@@ -103,6 +105,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	c.create()
 	conn, err := c.Driver().Open(string(c))
 	if err != nil {
 		return nil, c.explain(err)
@@ -113,6 +116,20 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
+// create makes the file, if it is missing, so that nobody but its owner reads it:
+// besides what people keep, the secret is in it that signs their sessions. SQLite
+// gives the files beside it the same permissions. Whatever is in the way of it
+// SQLite finds too.
+func (c sqliteConnector) create() {
+	path, params, err := c.split()
+	if err != nil || params.Has("mode") && params.Get("mode") != "rwc" {
+		return
+	}
+	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = file.Close()
+	}
+}
+
 // explain returns what the system has against opening the file, for SQLite says
 // "out of memory" of a folder that is not there and of one it may not write to.
 func (c sqliteConnector) explain(err error) error {
@@ -121,17 +138,34 @@ func (c sqliteConnector) explain(err error) error {
 	if !errors.As(err, &e) || e.Code()&0xff != cantOpen {
 		return err
 	}
-	escaped, _, _ := strings.Cut(strings.TrimPrefix(string(c), "file:"), "?")
-	path, unescapeErr := url.PathUnescape(escaped)
-	if unescapeErr != nil {
+	path, _, splitErr := c.split()
+	if splitErr != nil {
 		return err
 	}
-	file, reason := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if reason != nil {
+	// A file that is there is not opened for this: to close it again would end the
+	// locks that other connections of the process have.
+	flags := os.O_RDWR | os.O_CREATE | os.O_EXCL
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		flags = os.O_RDWR
+	}
+	file, reason := os.OpenFile(path, flags, 0o600)
+	switch {
+	case errors.Is(reason, fs.ErrExist):
+		return fmt.Errorf("%s, or a file beside it, may not be read and written: %w", path, err)
+	case reason != nil:
 		return reason
 	}
 	_ = file.Close()
 	return err
+}
+
+// split takes the name apart that sqliteName made.
+func (c sqliteConnector) split() (path string, params url.Values, err error) {
+	escaped, query, _ := strings.Cut(strings.TrimPrefix(string(c), "file:"), "?")
+	if path, err = url.PathUnescape(escaped); err == nil {
+		params, err = url.ParseQuery(query)
+	}
+	return path, params, err
 }
 
 // Driver implements driver.Connector.

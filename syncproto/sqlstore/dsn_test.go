@@ -1,6 +1,10 @@
 package sqlstore
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -134,4 +138,39 @@ func FuzzConnector(f *testing.F) {
 			t.Errorf("%q: %v, %v, %v", dsn, c, d, err)
 		}
 	})
+}
+
+// TestNewFileIsPrivate: a new file and those beside it are their owner's; one
+// that is there keeps what it has, and a DSN that forbids to make one is obeyed.
+func TestNewFileIsPrivate(t *testing.T) {
+	mode := func(path string) fs.FileMode {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such permissions there")
+	}
+	path := filepath.Join(t.TempDir(), "with space%.db")
+	s := open(t, "sqlite:"+path)
+	mustWrite(t, s, key("ann"), "a")
+	for _, beside := range []string{"", "-wal", "-shm"} {
+		if got := mode(path + beside); got != 0o600 {
+			t.Errorf("%s is %v", path+beside, got)
+		}
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	open(t, "sqlite:"+path)
+	if got := mode(path); got != 0o640 {
+		t.Errorf("the file was made %v for a group, and is %v", fs.FileMode(0o640), got)
+	}
+	missing := filepath.Join(t.TempDir(), "missing.db")
+	if _, err := Open(t.Context(), "sqlite:"+missing+"?mode=rw"); err == nil {
+		t.Error("mode=rw of a file that is missing: no error")
+	}
 }
