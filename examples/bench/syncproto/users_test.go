@@ -28,12 +28,12 @@ import (
 // leaf of every tree, which SQLite copies from the system's page cache. A map in
 // memory grows in the same way. The less a request costs beside that, the more of
 // it one sees in the ratios: look at the times too. Two more rows tell what is
-// memory's and what the store's. In ten, the same ten users ask, whoever else is
-// there. In cold, everybody asks, and before each request the processor's caches
+// memory's and what the store's. In -of-ten, the same ten users ask, whoever else
+// is there. In -cold, everybody asks, and before each request the processor's caches
 // are filled with something else, for ten users as for a million, as they are on a
 // server that has more to do between two requests.
 //
-// Cached is a poll with package cache around the store, as a server has it that
+// In poll-cached it is a poll with package cache around the store, as a server has it that
 // has its database to itself.
 func BenchmarkUsers(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
