@@ -28,7 +28,7 @@ func BenchmarkPush(b *testing.B) {
 	b.Run("raw", func(b *testing.B) {
 		s := open(b, file(b))
 		for i := 0; b.Loop(); i++ {
-			rawPush(b, s.db, i)
+			rawPush(b, s, i)
 		}
 	})
 	b.Run("store", func(b *testing.B) {
@@ -43,7 +43,7 @@ func BenchmarkPush(b *testing.B) {
 		var took [3][]time.Duration
 		work := [3]func(i int){
 			func(i int) { push(b, s, i) },
-			func(i int) { rawPush(b, raw.db, i) },
+			func(i int) { rawPush(b, raw, i) },
 			func(i int) { one(b, i) },
 		}
 		for i := 0; b.Loop(); i++ {
@@ -134,19 +134,19 @@ func push(b *testing.B, s *Store, i int) {
 }
 
 // rawPush writes the rows of push, blindly.
-func rawPush(b *testing.B, db *sql.DB, i int) {
-	transaction(b, db, func(tx *sql.Tx) error {
+func rawPush(b *testing.B, s *Store, i int) {
+	transaction(b, s.db, func(tx *sql.Tx) error {
 		const (
-			record = `INSERT INTO sync_records (id, number, origin, written, doc) VALUES (?, ?, ?, ?, ?)
-				ON CONFLICT (number, origin) DO UPDATE SET id = excluded.id, written = excluded.written, doc = excluded.doc`
-			collection = `INSERT INTO sync_collections (account, collection, number, uuid, last, apps, bytes, ids, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
-				ON CONFLICT (account, collection) DO UPDATE SET last = excluded.last, apps = excluded.apps, bytes = excluded.bytes, sequence = excluded.sequence`
+			record = `INSERT INTO sync_rows (id, collection, origin, written, doc) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (collection, origin) DO UPDATE SET id = excluded.id, written = excluded.written, doc = excluded.doc`
+			collection = `INSERT INTO sync_rows (id, collection, account, name, uuid, written, apps, bytes, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
+				ON CONFLICT (id) DO UPDATE SET written = excluded.written, apps = excluded.apps, bytes = excluded.bytes`
 		)
-		now, number := syncproto.TimeOf(time.Now()), i%1000+1
-		if _, err := tx.ExecContext(b.Context(), record, number<<32+i+1, number, origin(i), now, pushed); err != nil {
+		now, id := syncproto.TimeOf(time.Now()), s.place(syncproto.Key{User: user(i), Collection: "apps"})
+		if _, err := tx.ExecContext(b.Context(), record, id+firstRecord+int64(i), id, origin(i), now, pushed); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(b.Context(), collection, user(i), "apps", number, "01234567-89ab-cdef-0123-456789abcdef", now, 1, len(pushed), i+1)
+		_, err := tx.ExecContext(b.Context(), collection, id, id, user(i), "apps", "01234567-89ab-cdef-0123-456789abcdef", now, 1, len(pushed))
 		return err
 	})
 }

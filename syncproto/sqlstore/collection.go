@@ -6,7 +6,7 @@ import (
 	"github.com/brownout-go/brownout/syncproto"
 )
 
-// collection is a row of sync_collections in a transaction that writes.
+// collection is the row of a collection in a transaction that writes.
 type collection struct {
 	key   syncproto.Key
 	found bool // there is a row
@@ -14,8 +14,10 @@ type collection struct {
 	apps  int   // records
 	bytes int64 // of their documents
 	ids   int   // IDs of writes so far
-	// number and sequence are for the ids of records, where they have some.
-	number, sequence int64
+	// placed says that it has a place, and what follows means something: where the
+	// place begins, the id of the row, and the last one in the place.
+	placed          bool
+	place, id, last int64
 	// old is the length of the record that a write of one app replaces.
 	old sql.NullInt64
 }
@@ -46,24 +48,29 @@ func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collecti
 	if err := s.lock(tx, key.User); err != nil {
 		return nil, err
 	}
-	c := &collection{key: key}
+	c := &collection{key: key, placed: s.dialect.places > 0}
 	var row stateRow
-	into := row.into(&c.apps, &c.bytes, &c.ids)
-	if s.dialect.numbered {
-		into = append(into, &c.sequence, &c.number)
+	into, args, query := row.into(&c.apps, &c.bytes, &c.ids), s.at(key), s.queries.open
+	if c.placed {
+		c.place = args[0].(int64)
+		into, args = append(into, &c.id, &c.last), append(args, c.place+lastRecord)
+	}
+	if len(apps) == 1 {
+		query, into = s.queries.openOne, append(into, &c.old)
+		if c.placed {
+			args = append(args, apps[0].Origin)
+		} else {
+			args = append([]any{apps[0].Origin}, args...)
+		}
 	}
 	var err error
-	if len(apps) == 1 {
-		c.found, err = tx.get(append(into, &c.old), s.queries.openOne, apps[0].Origin, key.User, key.Collection)
-	} else {
-		c.found, err = tx.get(into, s.queries.open, key.User, key.Collection)
-	}
-	if err == nil {
+	if c.found, err = tx.get(into, query, args...); err == nil {
 		c.State, err = row.state()
 	}
 	if err == nil && !c.found {
-		err = s.number(tx, c)
+		err = s.settle(tx, c)
 	}
+	c.last = max(c.last, c.place+firstRecord-1)
 	return c, err
 }
 
@@ -74,17 +81,17 @@ func (s *Store) save(tx *tx, c *collection) error {
 		return err
 	}
 	args := []any{c.UUID, int64(c.Last), deleted, c.apps, c.bytes, c.ids}
-	if s.dialect.numbered {
-		args = append(args, c.sequence)
-		if !c.found {
-			args = append(args, c.number)
-		}
+	if c.placed {
+		args = append(args, c.id)
 	}
-	query := s.queries.create
+	if c.found && c.placed {
+		return tx.exec(s.queries.update, args...)
+	}
+	args = append(args, c.key.User, c.key.Collection)
 	if c.found {
-		query = s.queries.update
+		return tx.exec(s.queries.update, args...)
 	}
-	return tx.exec(query, append(args, c.key.User, c.key.Collection)...)
+	return tx.exec(s.queries.create, args...)
 }
 
 // count makes the counts of the collection what they will be with the apps.
@@ -97,7 +104,7 @@ func (s *Store) count(tx *tx, c *collection, apps []syncproto.App) error {
 		}
 	case c.apps > 0:
 		err := inBatches(len(apps), func(batch, from, to int) error {
-			args := c.place(make([]any, 0, 2+to-from))
+			args := c.of(make([]any, 0, 2+to-from))
 			for _, app := range apps[from:to] {
 				args = append(args, app.Origin)
 			}
@@ -178,6 +185,10 @@ func (s *Store) put(tx *tx, c *collection, n int, record func(int) syncproto.Rec
 
 // clear removes the records.
 func (s *Store) clear(tx *tx, c *collection) error {
-	c.apps, c.bytes, c.old, c.sequence = 0, 0, sql.NullInt64{}, 0
-	return tx.exec(s.queries.clear, c.place(nil)...)
+	c.apps, c.bytes, c.old = 0, 0, sql.NullInt64{}
+	var args []any
+	if c.placed {
+		args = append(args, c.place+firstRecord, c.place+lastRecord)
+	}
+	return tx.exec(s.queries.clear, c.of(args)...)
 }

@@ -53,10 +53,10 @@ type dialect struct {
 	// that writes, instead of write.
 	begin string
 
-	// numbered says that collections and their records have numbers, and that a
-	// read is one statement: see numbered.go. Not for a database that sends all
-	// that a statement asks for, read or not.
-	numbered bool
+	// places is of how many bits the places of collections are, at most 31, or 0 if
+	// they have none. With places a read is one statement, which is not for a
+	// database that sends all that it asks for, read or not. See place.go.
+	places int
 
 	// oneWriter says that the database takes one writer at a time: see group.
 	oneWriter bool

@@ -48,11 +48,12 @@
 // else is there. What many users cost is memory that is cold. Everybody has
 // pages of their own in SQLite's trees, and those of few users stay in the cache
 // of a connection (2 MB, SQLite's default) and in the processor's, while those of
-// many are copied from the system's page cache, at one to two microseconds
-// each. So SQLite keeps the records of a collection side by side, in the order in
-// which they were written: beside a million users a poll reads two or three of
-// those pages, and a pull of five apps five. A larger cache_size saves copies of
-// the pages that lead there, and no time that could be measured.
+// many are copied from the system's page cache, at about two microseconds each.
+// So SQLite keeps everything of a collection side by side in one table, its state
+// and then its records in the order in which they were written: beside a million
+// users a poll reads two of those pages, and a pull of five apps three. A larger
+// cache_size saves copies of the pages that lead there, and no time that could be
+// measured.
 //
 // A DSN that ends with ?_pragma=mmap_size(N), N in bytes and at most 2 GB, has
 // SQLite read the first N of the file in place, which takes a third of this
@@ -69,13 +70,17 @@
 // else is hung on them, such as a trigger or a foreign key, may go, with what it
 // cascades to, when one is written anew.
 //
+// In SQLite's sync_rows a row with an account is a collection, and one with an
+// origin a record of the collection whose id it names. Their ids begin with a hash
+// of the collection's name and a key, which is in sync_place: a copy of the file
+// has to have both. The sqlite3 program's .dump and VACUUM INTO see to it.
+//
 // A migration happens whole or not at all. One that writes a table anew, as the
 // second of SQLite does, needs twice the room of the file besides, once in the
-// log, and about half a minute for a million users; what it leaves free in the
+// log, and two to three minutes for a million users; what it leaves free in the
 // file is used again, or given back by VACUUM. Who waits for it for longer than
 // half a minute fails to open, and may try again. A server of the older version
-// that is still running fails what the new tables don't allow, and so every pull
-// with news and nearly every write; it never answers wrongly.
+// that is still running fails then, whatever it is asked; it never answers wrongly.
 //
 // # Past one database
 //

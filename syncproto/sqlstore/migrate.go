@@ -56,7 +56,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		if have > len(steps) {
 			return fmt.Errorf("the tables have version %d, this program knows %d: use a newer one", have, len(steps))
 		}
-		for _, step := range steps[have:] {
+		for i, step := range steps[have:] {
 			for statement := range strings.SplitSeq(step, ";\n") {
 				if strings.TrimSpace(statement) == "" {
 					continue
@@ -64,6 +64,16 @@ func (s *Store) migrate(ctx context.Context) error {
 				if err := tx.exec(statement); err != nil {
 					return fmt.Errorf("migration: %w in %s", err, statement)
 				}
+			}
+			if s.dialect.places > 0 && have+i+1 == placesVersion {
+				if err := s.move(tx); err != nil {
+					return fmt.Errorf("migration: %w", err)
+				}
+			}
+		}
+		if s.dialect.places > 0 {
+			if err := s.loadPlaceKey(tx); err != nil {
+				return err
 			}
 		}
 		return tx.exec("UPDATE sync_version SET version = " + strconv.Itoa(len(steps)))

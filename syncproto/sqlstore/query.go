@@ -12,54 +12,44 @@ var batches = [...]int{100, 10, 1}
 
 // queries are the statements of a store, written for its database.
 type queries struct {
-	state                string
 	findID, addID        string
 	forgetIDs            string
-	total                string
-	users, collections   string
 	purge                []string
 	lock, createAccount  string
 	secret, createSecret string
 
 	// Those about records, and what they need to know of their collection: see
-	// byAccount and byNumber.
+	// byAccount and byPlace.
+	state              string
+	users, collections string
+	total              string
 	open, openOne      string
 	create, update     string
 	clear, replace     string
 	held, put          [len(batches)]string
 	cutoff, more, page string // of a read in several statements
 	pull               string // of a read in one
-	nextNumber         string
-	lift, settle       string
+	free, last         string // ids in a place
+	lift, lower        string
 }
 
 const of = " WHERE account = ? AND collection = ?"
 
 func newQueries(d *dialect) *queries {
 	q := &queries{
-		state: "SELECT uuid, last, deleted FROM sync_collections" + of,
-
 		findID:    "SELECT written FROM sync_writes" + of + " AND id = ?",
 		addID:     "INSERT INTO sync_writes (account, collection, id, number, written) VALUES (?, ?, ?, ?, ?)",
 		forgetIDs: "DELETE FROM sync_writes" + of + " AND number <= ?",
 
-		total: "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM sync_collections WHERE account = ?",
-
-		users:       "SELECT DISTINCT account FROM sync_collections WHERE account > ? ORDER BY account LIMIT ?",
-		collections: "SELECT uuid, last, deleted, collection, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection",
-
 		secret:       "SELECT value FROM sync_secrets WHERE name = ?",
 		createSecret: d.insertMissing("sync_secrets", "name, value", "?, ?"),
 	}
-	if d.numbered {
-		q.byNumber(d)
+	if d.places > 0 {
+		q.byPlace(d)
 	} else {
 		q.byAccount(d)
 	}
-	q.purge = append(q.purge,
-		"DELETE FROM sync_writes WHERE account = ?",
-		"DELETE FROM sync_collections WHERE account = ?",
-	)
+	q.purge = append(q.purge, "DELETE FROM sync_writes WHERE account = ?")
 	if d.lockAccount {
 		q.lock = "SELECT 1 FROM sync_accounts WHERE account = ? FOR UPDATE"
 		q.createAccount = d.insertMissing("sync_accounts", "account", "?")
@@ -74,6 +64,12 @@ func newQueries(d *dialect) *queries {
 // byAccount are the statements for tables in which a record names its user and
 // collection, so that an engine can spread them.
 func (q *queries) byAccount(d *dialect) {
+	q.state = "SELECT uuid, last, deleted FROM sync_collections" + of
+	q.total = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM sync_collections WHERE account = ?"
+	q.users = "SELECT DISTINCT account FROM sync_collections WHERE account > ? ORDER BY account LIMIT ?"
+	q.collections = "SELECT uuid, last, deleted, collection, apps, bytes FROM sync_collections WHERE account = ? ORDER BY collection"
+	q.purge = []string{"DELETE FROM sync_records WHERE account = ?", "DELETE FROM sync_collections WHERE account = ?"}
+
 	q.open = "SELECT uuid, last, deleted, apps, bytes, ids FROM sync_collections" + of
 	q.openOne = "SELECT uuid, last, deleted, apps, bytes, ids, (SELECT LENGTH(r.doc) FROM sync_records r" +
 		" WHERE r.account = c.account AND r.collection = c.collection AND r.origin = ?) FROM sync_collections c" + of
@@ -82,7 +78,6 @@ func (q *queries) byAccount(d *dialect) {
 
 	q.clear = "DELETE FROM sync_records" + of
 	q.replace = "UPDATE sync_records SET written = ?, doc = ?" + of + " AND origin = ?"
-	q.purge = append(q.purge, "DELETE FROM sync_records WHERE account = ?")
 	for i, n := range batches {
 		q.held[i] = "SELECT COUNT(*), COALESCE(SUM(LENGTH(doc)), 0) FROM sync_records" + of +
 			" AND origin IN (" + list("?", n) + ")"
@@ -100,7 +95,7 @@ func (q *queries) byAccount(d *dialect) {
 func (q *queries) each(f func(*string)) {
 	all := []*string{
 		&q.state, &q.findID, &q.addID, &q.forgetIDs, &q.total, &q.users, &q.collections, &q.lock, &q.createAccount, &q.secret, &q.createSecret,
-		&q.open, &q.openOne, &q.create, &q.update, &q.clear, &q.replace, &q.cutoff, &q.more, &q.page, &q.pull, &q.nextNumber, &q.lift, &q.settle,
+		&q.open, &q.openOne, &q.create, &q.update, &q.clear, &q.replace, &q.cutoff, &q.more, &q.page, &q.pull, &q.free, &q.last, &q.lift, &q.lower,
 	}
 	for i := range q.held {
 		all = append(all, &q.held[i], &q.put[i])

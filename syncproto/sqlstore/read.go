@@ -25,7 +25,7 @@ func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 	var out output
 	err := s.insist(ctx, func() (err error) {
 		out = output{begin: begin, each: each}
-		if s.dialect.numbered {
+		if s.dialect.places > 0 {
 			more, err = s.pull(ctx, &out, key, since, limit)
 		} else {
 			more, err = s.readInto(ctx, &out, key, since, limit)
@@ -54,7 +54,9 @@ func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 
 // pull reads with one statement, and stops after the last record of the page.
 func (s *Store) pull(ctx context.Context, out *output, key syncproto.Key, since syncproto.Time, limit int) (more bool, err error) {
-	rows, err := s.db.QueryContext(ctx, s.queries.pull, key.User, key.Collection, int64(since), int64(since), key.User, key.Collection)
+	args := s.at(key)
+	place := args[0].(int64)
+	rows, err := s.db.QueryContext(ctx, s.queries.pull, append(args, place+second(since), place+lastRecord, int64(since))...)
 	if err != nil {
 		return false, err
 	}
@@ -68,7 +70,7 @@ func (s *Store) pull(ctx context.Context, out *output, key syncproto.Key, since 
 		if err := rows.Scan(&id, &name, &t, &bytes); err != nil {
 			return false, err
 		}
-		if id == 0 { // the first row
+		if id < place+firstRecord { // the first row
 			st := stateRow{uuid: name, last: int64(t), deleted: bytes}
 			if out.state, err = st.state(); err != nil {
 				return false, err
@@ -93,7 +95,7 @@ func (s *Store) readInto(ctx context.Context, out *output, key syncproto.Key, si
 		return false, err
 	}
 	defer tx.Rollback() // ends it as well as a commit would
-	if out.state, err = s.scanState(tx.QueryRowContext(ctx, s.queries.state, key.User, key.Collection)); err != nil {
+	if out.state, err = s.scanState(tx.QueryRowContext(ctx, s.queries.state, s.at(key)...)); err != nil {
 		return false, err
 	}
 	if out.state.Last <= since {

@@ -14,7 +14,7 @@ func sqliteDialect() *dialect {
 		upsert:        onConflict,
 		insertMissing: onConflictDoNothing,
 		begin:         "BEGIN IMMEDIATE",
-		numbered:      true,
+		places:        31,
 		oneWriter:     true,
 		lockSchema:    func(*tx) error { return nil }, // the transaction has the database
 		again: func(err error) bool {

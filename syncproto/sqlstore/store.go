@@ -20,6 +20,8 @@ type Store struct {
 	dialect *dialect
 	queries *queries
 	group   *group // nil if the database takes many writers
+
+	placeKey []byte // what places are hashed with, where there are some
 }
 
 var (
@@ -59,6 +61,10 @@ func New(ctx context.Context, db *sql.DB, d Dialect) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newStore(ctx, db, dialect)
+}
+
+func newStore(ctx context.Context, db *sql.DB, dialect *dialect) (*Store, error) {
 	s := &Store{db: db, dialect: dialect, queries: newQueries(dialect)}
 	if dialect.oneWriter {
 		s.group = newGroup(s)
@@ -86,7 +92,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // State implements [syncproto.Store] with one query by primary key.
 func (s *Store) State(ctx context.Context, key syncproto.Key) (syncproto.State, error) {
-	st, err := s.scanState(s.db.QueryRowContext(ctx, s.queries.state, key.User, key.Collection))
+	st, err := s.scanState(s.db.QueryRowContext(ctx, s.queries.state, s.at(key)...))
 	return st, wrap(ctx, "state", err)
 }
 

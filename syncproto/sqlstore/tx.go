@@ -25,6 +25,7 @@ type tx struct {
 // statements is what a [sql.Tx] and a [sql.Conn] have in common.
 type statements interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
@@ -34,6 +35,25 @@ func (t *tx) exec(query string, args ...any) error {
 	}
 	_, err := t.sql.ExecContext(t.during, query, args...)
 	return err
+}
+
+// each calls f with what is scanned of every row of a query. It may execute
+// statements.
+func (t *tx) each(f func() error, into []any, query string, args ...any) error {
+	rows, err := t.sql.QueryContext(t.during, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // get scans the one row of a query and reports whether there is one.
