@@ -3,7 +3,6 @@ package syncproto
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -59,7 +58,8 @@ func (w Watch) withDefaults() (Watch, error) {
 	return w, nil
 }
 
-// waitQuery reads wait, in seconds; a fraction is allowed.
+// waitQuery reads wait as [ParseTime] reads seconds: what would be refused as
+// since is refused here. Below a hundredth of a second nothing is waited for.
 func (x *exchange) waitQuery() (time.Duration, *refusal) {
 	if !strings.Contains(x.r.URL.RawQuery, "wait=") { // as most polls
 		return 0, nil
@@ -68,15 +68,15 @@ func (x *exchange) waitQuery() (time.Duration, *refusal) {
 	if s == "" {
 		return 0, nil
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(f >= 0) {
-		return 0, bad(CodeParameter, "wait: want seconds")
+	t, err := ParseTime(s)
+	if err != nil || t < 0 {
+		return 0, bad(CodeParameter, "wait: want a decimal number of seconds, not negative")
 	}
 	most := x.cfg.Watch.Max
-	if f > most.Seconds() {
+	if t > Time(most/tick) {
 		return most, nil
 	}
-	return time.Duration(f * float64(time.Second)), nil
+	return time.Duration(t) * tick, nil
 }
 
 // within shortens a wait so that it can be answered before the context's end.

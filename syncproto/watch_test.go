@@ -36,7 +36,10 @@ func TestWaitForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, syncproto.Config{Watch: watching})
 		d, other := s.login("ann@example.com"), s.login("bob@example.com")
-		for query, want := range map[string]time.Duration{"?wait=30": 30 * time.Second, "?wait=1.5": 1500 * time.Millisecond, "?wait=3600": time.Minute, "?wait=0": 0, "": 0} {
+		for query, want := range map[string]time.Duration{
+			"?wait=30": 30 * time.Second, "?wait=1.5": 1500 * time.Millisecond, "?wait=1e1": 10 * time.Second, "?wait=0.29999": 290 * time.Millisecond,
+			"?wait=3600": time.Minute, "?wait=99999999999": time.Minute, "?wait=60.001": time.Minute, "?wait=0": 0, "?wait=-0": 0, "?wait=": 0, "": 0,
+		} {
 			begin := time.Now()
 			defer background(func() {
 				time.Sleep(time.Second)
@@ -48,9 +51,14 @@ func TestWaitForNothing(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		for _, query := range []string{"?wait=x", "?wait=-1", "?wait=NaN"} {
-			if status, body := d.text("GET", query, ""); status != 400 {
-				t.Errorf("%s: %d %s", query, status, body)
+		for _, wait := range []string{
+			"x", "-1", "-1e-9", "NaN", "Inf", "%2BInf", "infinity", "0x10", "0x1p4", "1_000", "%201", "1s", "1,5", "1e400", "1e",
+			strings.Repeat("1", 100), strings.Repeat("0", 64) + "1",
+		} {
+			begin := time.Now()
+			status, body := d.text("GET", "?wait="+wait, "")
+			if took := time.Since(begin); status != 400 || !strings.Contains(body, "wait: want a decimal number of seconds") || took > 0 {
+				t.Errorf("wait=%s: after %v: %d %s", wait, took, status, body)
 			}
 		}
 		d.text("POST", "", `[{"origin":"a"}]`)
