@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
 )
@@ -19,6 +20,10 @@ const maxAnswer = 64 << 10
 // fields assertion and audience, answered by JSON whose status is "okay", with
 // email, audience, expires in milliseconds and issuer, or "failure" with a
 // reason. The service decides who can log in, so its URL should be https.
+//
+// Its okay counts for the audience that it was asked about, and until expires
+// by this machine's clock, where it says expires: an answer that somebody on the
+// way has kept logs nobody in for ever.
 //
 // The protocol is that of Mozilla's Remote Verification API. The service that
 // Mozilla ran ended in 2016; others speak it.
@@ -34,8 +39,10 @@ var _ syncproto.Verifier = Remote{}
 
 // Verify asks the service about an assertion. One that the service refuses
 // is a [syncproto.ErrBadAssertion] without the service's reason, which may say
-// more than a stranger should know. A service that cannot be reached, or whose
-// answer is not what the protocol says, is an error of the backend.
+// more than a stranger should know. An okay for another audience is
+// [ErrAudience], one that is past its time [ErrExpired]. A service that cannot
+// be reached, or whose answer is not what the protocol says, is an error of the
+// backend.
 func (r Remote) Verify(ctx context.Context, assertion, audience string) (syncproto.Identity, error) {
 	answer, err := r.ask(ctx, assertion, audience)
 	if err != nil {
@@ -48,20 +55,22 @@ func (r Remote) Verify(ctx context.Context, assertion, audience string) (syncpro
 		return syncproto.Identity{}, fmt.Errorf(`browserid: verification service: status %.40q, want "okay" or "failure"`, answer.Status)
 	case answer.Audience != audience:
 		return syncproto.Identity{}, ErrAudience
+	case answer.Expires != nil && expired(answer.Expires, time.Now()):
+		return syncproto.Identity{}, ErrExpired
 	}
 	if _, err := domainOf(answer.Email); err != nil {
 		return syncproto.Identity{}, fmt.Errorf("browserid: verification service: it vouches for %.80q, which is not an e-mail address", answer.Email)
 	}
 	id := syncproto.Identity{Email: answer.Email, Issuer: answer.Issuer}
-	if answer.Expires > 0 {
-		id.Expires = milliseconds(answer.Expires)
+	if answer.Expires != nil {
+		id.Expires = milliseconds(*answer.Expires)
 	}
 	return id, nil
 }
 
 type answer struct {
 	Status, Email, Audience, Issuer string
-	Expires                         float64
+	Expires                         *float64 // nil: it doesn't say
 }
 
 func (r Remote) ask(ctx context.Context, assertion, audience string) (a answer, err error) {

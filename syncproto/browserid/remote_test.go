@@ -3,10 +3,12 @@ package browserid_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/brownout-go/brownout/syncproto"
@@ -31,12 +33,54 @@ func answers(status int, body string) browserid.Remote {
 }
 
 func TestRemote(t *testing.T) {
-	r := answers(200, `{"status":"okay","email":"ann@example.com","audience":"https://site","expires":1700000000000,"issuer":"example.com"}`)
-	id, err := r.Verify(context.Background(), "a~b", "https://site")
-	want := syncproto.Identity{Email: "ann@example.com", Issuer: "example.com", Expires: time.UnixMilli(1700000000000)}
-	if err != nil || id != want {
-		t.Errorf("got %+v, %v; want %+v", id, err, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		year9999 := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		for expires, want := range map[string]time.Time{
+			``:                        {}, // it doesn't say
+			`,"expires":null`:         {},
+			expiring(0):               time.Now(),
+			expiring(2 * time.Minute): time.Now().Add(2 * time.Minute),
+			`,"expires":1e300`:        year9999,
+		} {
+			r := answers(200, `{"status":"okay","email":"ann@example.com","audience":"https://site","issuer":"example.com"`+expires+`}`)
+			id, err := r.Verify(t.Context(), "a~b", "https://site")
+			if err != nil || id.Email != "ann@example.com" || id.Issuer != "example.com" || id.Development || !id.Expires.Equal(want) {
+				t.Errorf("%s: got %+v, %v; want one that expires at %v", expires, id, err, want)
+			}
+		}
+	})
+}
+
+// An okay for what is over is none, be it the service's clock that is wrong, or
+// an answer that a cache on the way has kept.
+func TestRemoteExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, expires := range []string{expiring(-time.Millisecond), expiring(-time.Hour), `,"expires":0`, `,"expires":-1`, `,"expires":-1e300`} {
+			id, err := answers(200, `{"status":"okay","email":"ann@example.com","audience":"https://site"`+expires+`}`).Verify(t.Context(), "a~b", "https://site")
+			if err != browserid.ErrExpired || id != (syncproto.Identity{}) {
+				t.Errorf("%s: got %+v, %v; want %v", expires, id, err, browserid.ErrExpired)
+			}
+		}
+		// It may be over by the time that the answer comes.
+		slow := answers(200, `{"status":"okay","email":"ann@example.com","audience":"https://site"`+expiring(time.Second)+`}`)
+		slow.Client.Transport = late{slow.Client.Transport}
+		if id, err := slow.Verify(t.Context(), "a~b", "https://site"); err != browserid.ErrExpired {
+			t.Errorf("a late answer: got %+v, %v; want %v", id, err, browserid.ErrExpired)
+		}
+	})
+}
+
+// expiring is the field of an answer that says so, so long from now.
+func expiring(in time.Duration) string {
+	return fmt.Sprintf(`,"expires":%d`, time.Now().Add(in).UnixMilli())
+}
+
+// late is a service that takes two seconds.
+type late struct{ http.RoundTripper }
+
+func (l late) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(2 * time.Second)
+	return l.RoundTripper.RoundTrip(r)
 }
 
 func TestRemoteRefusals(t *testing.T) {
