@@ -142,8 +142,9 @@ func rawPush(b *testing.B, s *Store, i int) {
 			collection = `INSERT INTO sync_rows (id, collection, account, name, uuid, written, apps, bytes, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
 				ON CONFLICT (id) DO UPDATE SET written = excluded.written, apps = excluded.apps, bytes = excluded.bytes`
 		)
-		now, id := syncproto.TimeOf(time.Now()), s.place(syncproto.Key{User: user(i), Collection: "apps"})
-		if _, err := tx.ExecContext(b.Context(), record, id+firstRecord+int64(i), id, origin(i), now, pushed); err != nil {
+		now, place := syncproto.TimeOf(time.Now()), s.place(syncproto.Key{User: user(i), Collection: "apps"})
+		id := place + firstCollection
+		if _, err := tx.ExecContext(b.Context(), record, place+second(now)+int64(i), id, origin(i), now, pushed); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(b.Context(), collection, id, id, user(i), "apps", "01234567-89ab-cdef-0123-456789abcdef", now, 1, len(pushed))

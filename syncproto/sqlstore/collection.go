@@ -52,7 +52,7 @@ func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collecti
 	var row stateRow
 	into, args, query := row.into(&c.apps, &c.bytes, &c.ids), s.at(key), s.queries.open
 	if c.placed {
-		c.place = args[0].(int64)
+		c.place = args[0].(int64) - firstCollection
 		into, args = append(into, &c.id, &c.last), append(args, c.place+lastRecord)
 	}
 	if len(apps) == 1 {
@@ -70,7 +70,7 @@ func (s *Store) open(tx *tx, key syncproto.Key, apps []syncproto.App) (*collecti
 	if err == nil && !c.found {
 		err = s.settle(tx, c)
 	}
-	c.last = max(c.last, c.place+firstRecord-1)
+	c.last = max(c.last, c.place-1)
 	return c, err
 }
 
@@ -188,7 +188,7 @@ func (s *Store) clear(tx *tx, c *collection) error {
 	c.apps, c.bytes, c.old = 0, 0, sql.NullInt64{}
 	var args []any
 	if c.placed {
-		args = append(args, c.place+firstRecord, c.place+lastRecord)
+		args = append(args, c.place, c.place+lastRecord)
 	}
 	return tx.exec(s.queries.clear, c.of(args)...)
 }

@@ -49,11 +49,11 @@
 // pages of their own in SQLite's trees, and those of few users stay in the cache
 // of a connection (2 MB, SQLite's default) and in the processor's, while those of
 // many are copied from the system's page cache, at about two microseconds each.
-// So SQLite keeps everything of a collection side by side in one table, its state
-// and then its records in the order in which they were written: beside a million
-// users a poll reads two of those pages, and a pull of five apps three. A larger
-// cache_size saves copies of the pages that lead there, and no time that could be
-// measured.
+// So SQLite keeps everything of a collection side by side in one table, its
+// records in the order in which they were written and then its state: beside a
+// million users a poll reads two of those pages, and a pull of five apps three. A
+// larger cache_size saves copies of the pages that lead there, and no time that
+// could be measured.
 //
 // A DSN that ends with ?_pragma=mmap_size(N), N in bytes and at most 2 GB, has
 // SQLite read the first N of the file in place, which takes a third of this

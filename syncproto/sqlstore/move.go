@@ -37,22 +37,22 @@ func (s *Store) move(tx *tx) error {
 	var key syncproto.Key
 	err := tx.each(func() error {
 		place := s.place(key)
-		return tx.exec(addToMove, place, place+firstRecord-1, key.User, key.Collection)
+		return tx.exec(addToMove, place+firstCollection, place+lastCollection, key.User, key.Collection)
 	}, []any{&key.User, &key.Collection}, collectionsToMove)
 	if err != nil {
 		return err
 	}
 	var id int64
 	err = tx.each(func() error {
-		if err := tx.exec(moveCollection, id, key.User, key.Collection); err != nil {
-			return err
-		}
 		place := id >> 32 << 32
 		var last int64
 		if _, err := tx.get([]any{&last}, s.queries.last, place+lastRecord); err != nil {
 			return err
 		}
-		return tx.exec(moveRecords, place, id, max(firstRecord, last-place+1), key.User, key.Collection)
+		if err := tx.exec(moveRecords, place, id, max(0, last-place+1), key.User, key.Collection); err != nil {
+			return err
+		}
+		return tx.exec(moveCollection, id, key.User, key.Collection)
 	}, []any{&id, &key.User, &key.Collection}, moving)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,15 +15,16 @@ import (
 // collection is together: it has a place, which is a hash of its name, and its
 // row and its records are rows of one table with ids from place<<32 on.
 //
-// First comes the row of the collection, at place<<32 unless another one that
-// has the same place is there. The records follow, each at place<<32 plus the
-// second of its time, or behind the last one that is there. A record that is
-// written again moves, so that what a client has not seen is one run of rows, in
-// the order that it is to be sent in, and begins no sooner than the second of
-// the time that the client has.
+// The records come first, each at place<<32 plus the second of its time, or behind
+// the last one that is there. A record that is written again moves, so that what a
+// client has not seen is one run of rows, in the order that it is to be sent in,
+// and begins no sooner than the second of the time that the client has. The row of
+// the collection follows, and the rows of others that happen to have the same
+// place: what a write changes is together too, but for a record that it moves.
 const (
-	firstRecord = 1 << 16   // less is a collection
-	lastRecord  = 1<<32 - 1 // of a place
+	lastRecord      = firstCollection - 1 // the first is 0
+	firstCollection = 1<<32 - 1<<16
+	lastCollection  = 1<<32 - 1
 
 	// lastSecond is in 2096. What comes later is behind it, in the order of its
 	// times still.
@@ -53,7 +53,7 @@ func (s *Store) loadPlaceKey(tx *tx) error {
 
 // second is the first number in a place for a record of this time.
 func second(t syncproto.Time) int64 {
-	return max(min(int64(t)/100, lastSecond), firstRecord)
+	return max(min(int64(t)/100, lastSecond), 0)
 }
 
 // byPlace are the statements for such a table. See migrations/sqlite/0002.sql.
@@ -71,12 +71,13 @@ func (q *queries) byPlace(d *dialect) {
 	q.collections = "SELECT uuid, written, doc, name, apps, bytes" + byName + " WHERE account = ? ORDER BY name"
 	q.purge = []string{"DELETE" + byOrigin + " WHERE collection IN (SELECT id" + byName + " WHERE account = ?)"}
 
-	// The last row of the place, and what a write of one app replaces.
-	q.open = "SELECT uuid, written, doc, apps, bytes, ids, id, (SELECT MAX(id)" + rows + " WHERE id <= ?5)" + rows + at + " LIMIT 1"
-	q.openOne = "SELECT uuid, written, doc, apps, bytes, ids, id, (SELECT MAX(id)" + rows + " WHERE id <= ?5)," +
+	// The last record of the place, or else of one before it, and what a write of one
+	// app replaces.
+	q.open = "SELECT uuid, written, doc, apps, bytes, ids, id, (SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id <= ?5)" + rows + at + " LIMIT 1"
+	q.openOne = "SELECT uuid, written, doc, apps, bytes, ids, id, (SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id <= ?5)," +
 		" (SELECT LENGTH(r.doc) FROM sync_rows r INDEXED BY sync_rows_by_origin WHERE r.collection = c.id AND r.origin = ?6)" +
 		" FROM sync_rows c NOT INDEXED" + at + " LIMIT 1"
-	q.free = "SELECT COALESCE(MAX(id) + 1, ?1), (SELECT MAX(id)" + rows + " WHERE id <= ?3)" + rows + " WHERE id BETWEEN ?1 AND ?2"
+	q.free = "SELECT COALESCE(MAX(id) + 1, ?1), (SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id < ?1)" + rows + " WHERE id BETWEEN ?1 AND ?2"
 	q.create = "INSERT INTO sync_rows (uuid, written, doc, apps, bytes, ids, id, collection, account, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)"
 	q.update = "UPDATE sync_rows SET uuid = ?, written = ?, doc = ?, apps = ?, bytes = ?, ids = ? WHERE id = ?"
 
@@ -88,19 +89,21 @@ func (q *queries) byPlace(d *dialect) {
 			d.upsert([]string{"collection", "origin"}, []string{"written", "doc", "id"})
 	}
 
-	// The row of the collection, and the records after a time.
-	q.pull = "SELECT id, uuid, written, doc" + rows + at +
+	// The row of the collection, as one with the id -1, and the records after a time.
+	// SQLite runs one part after the other and each in the order of ids: to ask for
+	// it would have it sort the first. Who reads it checks.
+	q.pull = "SELECT -1, uuid, written, doc" + rows + at +
 		" UNION ALL SELECT id, origin, written, doc" + rows + " WHERE id BETWEEN ?5 AND ?6" +
-		" AND collection = (SELECT id" + rows + at + ") AND written > ?7 ORDER BY 1"
+		" AND collection = (SELECT id" + rows + at + ") AND written > ?7"
 
 	// All records of a place in the order of their times, as near to their seconds
 	// as can be, by way of ids that nobody has.
-	q.last = "SELECT MAX(id)" + rows + " WHERE id <= ?"
-	q.lift = "UPDATE sync_rows SET id = -id WHERE id BETWEEN ? AND ?"
+	q.last = "SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id <= ?"
+	q.lift = "UPDATE sync_rows SET id = -1 - id WHERE id BETWEEN ? AND ?"
 	q.lower = fmt.Sprintf("UPDATE sync_rows SET id = ? + n.n"+
 		" FROM (SELECT old, i + MAX(second - i) OVER (ORDER BY i) AS n"+
-		" FROM (SELECT id AS old, MAX(MIN(written / 100, %d), %d) AS second, ROW_NUMBER() OVER (ORDER BY written, id DESC) AS i"+
-		" FROM sync_rows WHERE id < 0)) AS n WHERE id = n.old", lastSecond, firstRecord)
+		" FROM (SELECT id AS old, MAX(MIN(written / 100, %d), 0) AS second, ROW_NUMBER() OVER (ORDER BY written, id DESC) AS i"+
+		" FROM sync_rows WHERE id < 0)) AS n WHERE id = n.old", lastSecond)
 }
 
 // at are the arguments that find the row of a collection.
@@ -108,7 +111,7 @@ func (s *Store) at(key syncproto.Key) []any {
 	args := make([]any, 0, 8)
 	if s.dialect.places > 0 {
 		place := s.place(key)
-		args = append(args, place, place+firstRecord-1)
+		args = append(args, place+firstCollection, place+lastCollection)
 	}
 	return append(args, key.User, key.Collection)
 }
@@ -118,12 +121,10 @@ func (s *Store) settle(tx *tx, c *collection) error {
 	if s.dialect.places == 0 {
 		return nil
 	}
-	var last sql.NullInt64
-	_, err := tx.get([]any{&c.id, &last}, s.queries.free, c.place, c.place+firstRecord-1, c.place+lastRecord)
-	if err == nil && c.id >= c.place+firstRecord {
+	_, err := tx.get([]any{&c.id, &c.last}, s.queries.free, c.place+firstCollection, c.place+lastCollection)
+	if err == nil && c.id > c.place+lastCollection {
 		err = errors.New("the place of this collection is taken by 65,536 others")
 	}
-	c.last = last.Int64
 	return err
 }
 
@@ -140,7 +141,7 @@ func (s *Store) renumber(tx *tx, c *collection) error {
 	if s.dialect.places == 0 {
 		return nil
 	}
-	if err := tx.exec(s.queries.lift, c.place+firstRecord, c.place+lastRecord); err != nil {
+	if err := tx.exec(s.queries.lift, c.place, c.place+lastRecord); err != nil {
 		return err
 	}
 	if err := tx.exec(s.queries.lower, c.place); err != nil {

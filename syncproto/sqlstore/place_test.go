@@ -125,7 +125,7 @@ func TestIdsRunOut(t *testing.T) {
 	place := s.place(bob)
 	const left = 2
 	mustExec(t, s, "UPDATE sync_rows SET id = id + ?3 - (SELECT MAX(id) FROM sync_rows WHERE id <= ?1) WHERE id BETWEEN ?2 AND ?1",
-		place+lastRecord, place+firstRecord, place+lastRecord-left)
+		place+lastRecord, place, place+lastRecord-left)
 	last := func() (id int64) {
 		if err := s.db.QueryRow(s.queries.last, place+lastRecord).Scan(&id); err != nil {
 			t.Fatal(err)
@@ -198,8 +198,9 @@ func TestNoPlaceLeft(t *testing.T) {
 		mustWrite(t, s, key(fmt.Sprint("user", i)), "a")
 	}
 	for place := range int64(2) {
-		mustExec(t, s, "UPDATE sync_rows SET id = ? WHERE id = (SELECT MAX(id) FROM sync_rows WHERE id <= ?1)", place<<32+firstRecord-1, place<<32+firstRecord-1)
-		mustExec(t, s, "UPDATE sync_rows SET collection = ? WHERE collection = (SELECT collection FROM sync_rows WHERE id = ?1)", place<<32+firstRecord-1)
+		last := place<<32 + lastCollection
+		mustExec(t, s, "UPDATE sync_rows SET collection = ?1 WHERE collection = (SELECT MAX(id) FROM sync_rows WHERE id <= ?1)", last)
+		mustExec(t, s, "UPDATE sync_rows SET id = ?1 WHERE id = (SELECT MAX(id) FROM sync_rows WHERE id <= ?1)", last)
 	}
 	_, err := s.Write(t.Context(), key("one more"), syncproto.Write{Apps: []syncproto.App{app("b", `{}`)}})
 	if err == nil || !strings.Contains(err.Error(), "65,536") {
@@ -221,5 +222,20 @@ func TestPlaceKeyGone(t *testing.T) {
 	mustExec(t, s, "DELETE FROM sync_place")
 	if _, err := Open(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), "restore") {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+// TestReadBackwards: a setting that reverses what SQLite reads does not make
+// somebody miss what is earlier.
+func TestReadBackwards(t *testing.T) {
+	s := open(t, file(t)+"?_pragma=reverse_unordered_selects(ON)")
+	mustWrite(t, s, key("ann"), "a")
+	mustWrite(t, s, key("ann"), "b")
+	_, err := s.Read(t.Context(), key("ann"), 0, 0, func(syncproto.State) error { return nil }, func(r syncproto.Record) error {
+		t.Errorf("read %s", r.Origin)
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "order") {
+		t.Errorf("Read: %v", err)
 	}
 }

@@ -55,13 +55,14 @@ func (s *Store) Read(ctx context.Context, key syncproto.Key, since syncproto.Tim
 // pull reads with one statement, and stops after the last record of the page.
 func (s *Store) pull(ctx context.Context, out *output, key syncproto.Key, since syncproto.Time, limit int) (more bool, err error) {
 	args := s.at(key)
-	place := args[0].(int64)
+	place := args[0].(int64) - firstCollection
 	rows, err := s.db.QueryContext(ctx, s.queries.pull, append(args, place+second(since), place+lastRecord, int64(since))...)
 	if err != nil {
 		return false, err
 	}
 	defer rows.Close()
 	var until syncproto.Time
+	last := int64(math.MaxInt64) // no record comes before the state
 	for n := 0; rows.Next(); {
 		var id int64
 		var name string
@@ -70,13 +71,18 @@ func (s *Store) pull(ctx context.Context, out *output, key syncproto.Key, since 
 		if err := rows.Scan(&id, &name, &t, &bytes); err != nil {
 			return false, err
 		}
-		if id < place+firstRecord { // the first row
+		if id < 0 {
+			last = id
 			st := stateRow{uuid: name, last: int64(t), deleted: bytes}
 			if out.state, err = st.state(); err != nil {
 				return false, err
 			}
 			continue
 		}
+		if id <= last {
+			return false, errors.New("the rows of a collection come in a wrong order: is reverse_unordered_selects on?")
+		}
+		last = id
 		if n++; limit > 0 && n > limit && t != until {
 			return true, nil
 		}

@@ -352,7 +352,7 @@ func TestPlans(t *testing.T) {
 	for _, query := range []string{
 		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)" +
 			" INSERT INTO sync_rows (id, collection, origin, written, doc)" +
-			" SELECT c.id + 100000 + i, c.id, 'app' || i, i / 1000, x'00' FROM n, sync_rows c WHERE c.account IS NOT NULL",
+			" SELECT (c.id >> 32 << 32) + i, c.id, 'app' || i, i / 1000, x'00' FROM n, sync_rows c WHERE c.account IS NOT NULL",
 		"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)" +
 			" INSERT INTO sync_writes SELECT account, name, i, i, 1 FROM n, sync_rows WHERE account IS NOT NULL",
 	} {
