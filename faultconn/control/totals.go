@@ -30,18 +30,22 @@ type traffic struct {
 type pair struct{ up, down int64 }
 
 func (e *entry) total() Total {
-	var open pair
-	conns := e.conns()
-	for _, c := range conns {
-		if i := c.Info(); i.State != proxy.Ended { // the others are in ended, or about to be
-			open.up += i.Up
-			open.down += i.Down
-		}
-	}
+	// Held throughout: a connection that ends meanwhile waits to be in ended, or
+	// it would be in both sums, and stay so in shown.
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	b := &e.bytes
-	b.shown.up = max(b.shown.up, b.ended.up+open.up)
-	b.shown.down = max(b.shown.down, b.ended.down+open.down)
+	var conns []*proxy.Conn
+	if e.run != nil {
+		conns = e.run.proxy.Conns()
+	}
+	b, sum := &e.bytes, e.bytes.ended
+	for _, c := range conns {
+		if i := c.Info(); i.State != proxy.Ended { // the others are in ended, or about to be
+			sum.up += i.Up
+			sum.down += i.Down
+		}
+	}
+	b.shown.up = max(b.shown.up, sum.up)
+	b.shown.down = max(b.shown.down, sum.down)
 	return Total{e.name, e.revision, len(conns), b.shown.up, b.shown.down, e.faults.Load()}
 }

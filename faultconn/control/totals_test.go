@@ -1,14 +1,18 @@
 package control
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/faultconn/proxy"
 	"github.com/brownout-go/brownout/internal/wait"
 )
 
@@ -87,4 +91,70 @@ func TestGuardOthers(t *testing.T) {
 			t.Errorf("with %q: status %d, want %d", given, w.Code, want)
 		}
 	}
+}
+
+// TestTotalsWhileConnectionsEnd ends a connection when the sum has just taken in
+// its bytes: with the ended ones, they would be in it twice, and for ever.
+func TestTotalsWhileConnectionsEnd(t *testing.T) {
+	var dials atomic.Int32
+	var look atomic.Pointer[func()] // called when somebody looks at the second connection
+	ended := make(chan struct{})
+	s := &Server{
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, address)
+			if dials.Add(1) == 2 {
+				c = lookedAt{c, &look}
+			}
+			return c, err
+		},
+		OnConn: func(ev proxy.Event) {
+			if ev.Kind == proxy.Closed && ev.Conn.ID == 1 {
+				close(ended)
+			}
+		},
+	}
+	defer s.Close()
+	if err := s.Add(Proxy{Name: "db", Upstream: echo(t)}); err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{T: t, Server: s}
+	first := f.dial()
+	first.mustAsk()
+	f.dial().mustAsk()
+	up := func() int64 { return s.Totals()[0].Up }
+	if !wait.Until(10*time.Second, func() bool { return up() == 12 }) {
+		t.Fatalf("%+v after two exchanges", s.Totals())
+	}
+	end := func() {
+		look.Store(nil)
+		_ = first.Close()
+		select {
+		case <-ended:
+		case <-time.After(100 * time.Millisecond): // it waits for the sum; too short, and the test asks less
+		}
+	}
+	look.Store(&end)
+	if n := up(); n != 12 {
+		t.Errorf("while a connection ends: %d bytes, want 12", n)
+	}
+	if look.Load() != nil {
+		t.Fatal("the sum has not looked at the second connection")
+	}
+	<-ended
+	if n := up(); n != 12 {
+		t.Errorf("after it: %d bytes, want 12", n)
+	}
+}
+
+// lookedAt is a connection that tells when somebody wants to know its other end.
+type lookedAt struct {
+	net.Conn
+	look *atomic.Pointer[func()]
+}
+
+func (l lookedAt) RemoteAddr() net.Addr {
+	if f := l.look.Load(); f != nil {
+		(*f)()
+	}
+	return l.Conn.RemoteAddr()
 }
