@@ -13,6 +13,7 @@ import (
 
 	"github.com/brownout-go/brownout/faultconn"
 	"github.com/brownout-go/brownout/faultconn/fault"
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 const planPath = "/v1/proxies/db/plan"
@@ -82,8 +83,12 @@ func TestConnectionCommands(t *testing.T) {
 	f := newFixture(t)
 	c := f.dial()
 	c.mustAsk()
-	list := parse[struct{ Connections []connection }](t, f.call("GET", "/v1/proxies/db/connections", "", 200)).Connections
-	if len(list) != 1 || list[0].Up != 6 || list[0].Client != c.LocalAddr().String() {
+	var list []connection
+	counted := func() bool { // as in TestTotals
+		list = parse[struct{ Connections []connection }](t, f.call("GET", "/v1/proxies/db/connections", "", 200)).Connections
+		return len(list) == 1 && list[0].Up == 6
+	}
+	if !wait.Until(10*time.Second, counted) || list[0].Client != c.LocalAddr().String() {
 		t.Fatalf("%+v", list)
 	}
 	path := fmt.Sprintf("/v1/proxies/db/connections/%d/", list[0].ID)

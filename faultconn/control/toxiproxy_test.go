@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/brownout-go/brownout/internal/wait"
 )
 
 func TestToxiproxyRoutes(t *testing.T) {
@@ -295,8 +297,9 @@ func TestMetrics(t *testing.T) {
 	c.mustAsk()
 	p := f.proxy("db")
 	want := `toxiproxy_proxy_received_bytes_total{direction="upstream",listener="` + p.Listen + `",proxy="db",upstream="` + p.Upstream + `"} 6`
-	if got := f.call("GET", "/metrics", "", 200); !strings.Contains(got, want+"\n") {
-		t.Errorf("%s\nlacks %s", got, want)
+	// As in TestTotals, the reply can be here before the request is counted.
+	if !wait.Until(10*time.Second, func() bool { return strings.Contains(f.call("GET", "/metrics", "", 200), want+"\n") }) {
+		t.Fatalf("%s\nlacks %s", f.call("GET", "/metrics", "", 200), want)
 	}
 	_ = c.Close()
 	for range 50 { // the count stays when the connection goes
