@@ -30,16 +30,16 @@ func takeTurns(b *testing.B, ops int, subjects ...subject) {
 	takeTurnsAfter(b, nil, ops, subjects...)
 }
 
-// takeTurnsAfter is takeTurns with something done before each call of do, if
-// before is not nil.
-func takeTurnsAfter(b *testing.B, before func(), ops int, subjects ...subject) {
+// takeTurnsAfter is takeTurns with something done, if before is not nil, ahead of
+// each turn i of subject n.
+func takeTurnsAfter(b *testing.B, before func(n, i int), ops int, subjects ...subject) {
 	b.Helper()
 	took := make([][]time.Duration, len(subjects))
 	turn := func(i int) {
 		for n := range subjects {
 			n = (n + i) % len(subjects) // so that none is always after the same one
 			if before != nil {
-				before()
+				before(n, i)
 			}
 			begin := time.Now()
 			if err := subjects[n].do(i); err != nil {
