@@ -53,9 +53,10 @@
 // something take effect one after the other.
 //
 // A call that is refused has changed nothing, and its reply says why:
-// {"error": "...", "status": 400}. An address to listen on that is in use is 409,
-// one that this machine cannot listen on 400; 500 and 503 are for what the call
-// cannot help.
+// {"error": "...", "status": 400}. That goes for paths under /v1 that there are
+// not, too, and for methods that a path does not take, where Allow lists those it
+// does. An address to listen on that is in use is 409, one that this machine
+// cannot listen on 400; 500 and 503 are for what the call cannot help.
 //
 // # In a unit test
 //

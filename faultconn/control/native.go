@@ -13,20 +13,19 @@ import (
 // vaurien's routes. Vaurien's are about the first proxy by name.
 func (s *Server) Handler() http.Handler {
 	m := http.NewServeMux()
-	s.native(m)
+	native := s.native()
+	m.Handle("/v1", native) // and not a redirect to /v1/
+	m.Handle("/v1/", native)
 	s.toxiproxy(m)
 	s.vaurien(m, "")
 	return s.Guard(m)
 }
 
 // Native serves the API described above, and nothing else.
-func (s *Server) Native() http.Handler {
-	m := http.NewServeMux()
-	s.native(m)
-	return s.Guard(m)
-}
+func (s *Server) Native() http.Handler { return s.Guard(s.native()) }
 
-func (s *Server) native(m *http.ServeMux) {
+func (s *Server) native() http.Handler {
+	m := http.NewServeMux()
 	handle := func(pattern string, code int, f func(r *http.Request) (any, error)) {
 		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := f(r)
@@ -100,6 +99,7 @@ func (s *Server) native(m *http.ServeMux) {
 		return s.progress(), nil
 	})
 	m.HandleFunc("GET /v1/events", s.stream)
+	return unrouted(m)
 }
 
 // nativeProxy is a proxy in replies.
