@@ -101,6 +101,8 @@ func forbidden(format string, args ...any) error {
 	return &refusal{http.StatusForbidden, fmt.Errorf(format, args...)}
 }
 
+var errBlank = errors.New("it is empty: must be JSON")
+
 var errToxicNotFound = errors.New("toxic not found")
 
 var (

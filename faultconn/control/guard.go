@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -67,8 +68,20 @@ func bears(r *http.Request, token string) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && strings.EqualFold(scheme, "bearer")
 }
 
-// body reads the whole body, so that nothing changes for half a request.
+// body is that of a request that has to have one.
 func body(r *http.Request) ([]byte, error) {
+	data, err := whole(r)
+	if err == nil && blank(data) {
+		err = badRequest("bad request body: %w", errBlank)
+	}
+	return data, err
+}
+
+// blank says whether there is nothing to read, of which json says only "EOF".
+func blank(data []byte) bool { return len(bytes.TrimSpace(data)) == 0 }
+
+// whole reads all of a body, so that nothing changes for half a request.
+func whole(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	if err != nil && !errors.As(err, &large) {

@@ -9,6 +9,9 @@ import (
 // what POST /populate takes. Unlike there, toxics in it are honoured. A warning
 // is one line about something that has no equal.
 func FromToxiproxy(data []byte) (proxies []Proxy, warnings []string, err error) {
+	if blank(data) {
+		return nil, nil, prefixed(fmt.Errorf(`toxiproxy config: %w: [{"name": ...}]`, errBlank))
+	}
 	var all []json.RawMessage
 	if err := lenient(data, &all); err != nil {
 		return nil, nil, prefixed(fmt.Errorf("toxiproxy config: %w", err))

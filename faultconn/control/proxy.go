@@ -68,6 +68,9 @@ func ParseConfig(data []byte, catalogue faultconn.Catalogue) ([]Proxy, error) {
 	var file struct {
 		Proxies []json.RawMessage `json:"proxies"`
 	}
+	if blank(data) {
+		return nil, prefixed(fmt.Errorf(`config: %w: {"proxies": [...]}`, errBlank))
+	}
 	if err := decode(bytes.NewReader(data), &file); err != nil {
 		return nil, prefixed(fmt.Errorf("config: %w", err))
 	}

@@ -25,7 +25,7 @@ func (t *turn) Unlock() { <-t.c }
 // by then: whoever is slow to send one keeps nobody waiting.
 func (s *Server) inTurn(f func(r *http.Request) (any, error)) func(r *http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
-		data, err := body(r)
+		data, err := whole(r)
 		if err != nil {
 			return nil, err
 		}
