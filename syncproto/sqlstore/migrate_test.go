@@ -14,6 +14,7 @@ import (
 
 	"github.com/brownout-go/brownout/internal/wait"
 	"github.com/brownout-go/brownout/syncproto"
+	"github.com/brownout-go/brownout/timeout"
 )
 
 // oldFile makes a SQLite file with the tables of version 1 and in them what m
@@ -265,6 +266,32 @@ func TestMigrateFullDisk(t *testing.T) {
 		t.Fatal("Open with a context that has ended: no error")
 	}
 	sameAs(t, open(t, dsn), m)
+}
+
+// TestMigrateGuarded: a backend that bounds how long a query takes, and lets no
+// second one begin before its rows are closed.
+func TestMigrateGuarded(t *testing.T) {
+	m := filled(t)
+	for user := range 250 { // several pages of them
+		if _, err := m.Write(t.Context(), key(fmt.Sprintf("more%d@example.com", user)), syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	guard, err := timeout.NewBackend(timeout.BackendConfig{Name: "sqlite", Call: time.Minute, Slots: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, dialect, err := Connector(oldFile(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(guard.Connector(connector))
+	defer db.Close()
+	s, err := New(t.Context(), db, dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameAs(t, s, m)
 }
 
 // TestMigrateAtOnce: servers that start together on an older file.

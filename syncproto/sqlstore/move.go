@@ -10,10 +10,12 @@ import (
 const placesVersion = 2
 
 const (
-	collectionsToMove = "SELECT account, collection FROM sync_collections"
-	addToMove         = "INSERT INTO sync_moving (id, account, collection)" +
+	// A page of those that move, in the order of their names and of their places.
+	collectionsToMove = "SELECT 0, account, collection FROM sync_collections" +
+		" WHERE (account, collection) >= (?, ?) ORDER BY account, collection LIMIT 100"
+	addToMove = "INSERT INTO sync_moving (id, account, collection)" +
 		" SELECT COALESCE(MAX(id) + 1, ?1), ?3, ?4 FROM sync_moving WHERE id BETWEEN ?1 AND ?2"
-	moving         = "SELECT id, account, collection FROM sync_moving ORDER BY id"
+	moving         = "SELECT id, account, collection FROM sync_moving WHERE id >= ? ORDER BY id LIMIT 100"
 	moveCollection = "INSERT INTO sync_rows (id, collection, written, doc, account, name, uuid, apps, bytes, ids)" +
 		" SELECT ?1, ?1, last, deleted, account, collection, uuid, apps, bytes, ids FROM sync_collections WHERE account = ?2 AND collection = ?3"
 )
@@ -34,26 +36,25 @@ func (s *Store) move(tx *tx) error {
 	if err := s.loadPlaceKey(tx); err != nil {
 		return err
 	}
-	var key syncproto.Key
-	err := tx.each(func() error {
-		place := s.place(key)
-		return tx.exec(addToMove, place+firstCollection, place+lastCollection, key.User, key.Collection)
-	}, []any{&key.User, &key.Collection}, collectionsToMove)
+	err := walk(tx, func(m mover) ([]any, error) {
+		place := s.place(m.key)
+		next := []any{m.key.User, m.key.Collection + "\x00"} // nothing is between them
+		return next, tx.exec(addToMove, place+firstCollection, place+lastCollection, m.key.User, m.key.Collection)
+	}, collectionsToMove, "", "")
 	if err != nil {
 		return err
 	}
-	var id int64
-	err = tx.each(func() error {
-		place := id >> 32 << 32
+	err = walk(tx, func(m mover) ([]any, error) {
+		place := m.id >> 32 << 32
 		var last int64
 		if _, err := tx.get([]any{&last}, s.queries.last, place+lastRecord); err != nil {
-			return err
+			return nil, err
 		}
-		if err := tx.exec(moveRecords, place, id, max(0, last-place+1), key.User, key.Collection); err != nil {
-			return err
+		if err := tx.exec(moveRecords, place, m.id, max(0, last-place+1), m.key.User, m.key.Collection); err != nil {
+			return nil, err
 		}
-		return tx.exec(moveCollection, id, key.User, key.Collection)
-	}, []any{&id, &key.User, &key.Collection}, moving)
+		return []any{m.id + 1}, tx.exec(moveCollection, m.id, m.key.User, m.key.Collection)
+	}, moving, 0)
 	if err != nil {
 		return err
 	}
@@ -63,4 +64,43 @@ func (s *Store) move(tx *tx) error {
 		}
 	}
 	return nil
+}
+
+// mover is a collection that moves, and the id that it is going to have.
+type mover struct {
+	id  int64
+	key syncproto.Key
+}
+
+// walk calls f for what a query finds, one page after the other: f says from where
+// on the next one is. A page is read whole before f executes anything, for a driver
+// may bound how long the rows of a query stay open, and how many queries there are.
+func walk(tx *tx, f func(mover) (next []any, err error), query string, from ...any) error {
+	for {
+		page, err := movers(tx, query, from)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, m := range page {
+			if from, err = f(m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func movers(tx *tx, query string, from []any) (page []mover, err error) {
+	rows, err := tx.sql.QueryContext(tx.during, query, from...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m mover
+		if err := rows.Scan(&m.id, &m.key.User, &m.key.Collection); err != nil {
+			return nil, err
+		}
+		page = append(page, m)
+	}
+	return page, rows.Err()
 }

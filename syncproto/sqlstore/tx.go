@@ -37,25 +37,6 @@ func (t *tx) exec(query string, args ...any) error {
 	return err
 }
 
-// each calls f with what is scanned of every row of a query. It may execute
-// statements.
-func (t *tx) each(f func() error, into []any, query string, args ...any) error {
-	rows, err := t.sql.QueryContext(t.during, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // get scans the one row of a query and reports whether there is one.
 func (t *tx) get(into []any, query string, args ...any) (bool, error) {
 	if err := t.ctx.Err(); err != nil {
