@@ -115,6 +115,7 @@ func TestIdsOfOlderTimes(t *testing.T) {
 // keep theirs.
 func TestIdsRunOut(t *testing.T) {
 	s := crowded(t, file(t), 2)
+	s.placeKey = []byte("with which some share a place")
 	var all []syncproto.Key
 	for i := range 12 {
 		all = append(all, key(fmt.Sprint("user", i)))
@@ -194,6 +195,7 @@ func TestPlaceIsGivenAgain(t *testing.T) {
 // and those that it has go on.
 func TestNoPlaceLeft(t *testing.T) {
 	s := crowded(t, file(t), 1)
+	s.placeKey = []byte("with which both places are taken")
 	for i := range 10 { // in both places
 		mustWrite(t, s, key(fmt.Sprint("user", i)), "a")
 	}
