@@ -54,7 +54,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:5000", "`host:port` to listen on")
 	fs.StringVar(&c.url, "url", "", "`URL` at which clients find the server, such as https://apps.example.com, where a proxy in front of it speaks TLS; empty: the one they log in at, with http")
 	fs.StringVar(&c.db, "db", "sqlite:appsync.db", "`store` of the collections: sqlite:FILE, postgres://HOST/DATABASE, mysql://HOST/DATABASE, or memory: for one that ends with the process")
-	fs.StringVar(&memcached, "memcached", "", "`host:port,...` where appsync-backoff keeps the poll interval; empty: it is kept in this process and set on the page")
+	fs.StringVar(&memcached, "memcached", "", "`host:port,...` where appsync-backoff keeps the poll interval; empty: it is kept in this process, and GET, PUT and DELETE of /backoff show, set and remove it if -addr is loopback")
 	fs.StringVar(&c.statsd, "statsd", "", "`host:port` to send metrics to; empty: none are sent")
 	fs.StringVar(&c.verifier, "verifier", "dev", "`who` checks logins: remote=URL of a BrowserID verification service, or dev: test assertions and email?a=audience, on loopback only")
 	fs.StringVar(&audience, "audience", "", "`sites` whose logins are accepted, such as https://apps.example.com, with commas between them; empty: that of -url, or this server's own")

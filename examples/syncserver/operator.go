@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,9 +12,9 @@ import (
 	"github.com/brownout-go/brownout/backoff"
 )
 
-// operator sets and removes the poll interval over HTTP, for a server that has
-// no memcached to read it from: PUT with a number of seconds as the body,
-// DELETE. It is mounted on loopback listeners only, and no page of another site
+// operator shows, sets and removes the poll interval over HTTP, for a server that
+// has no memcached to read it from: GET answers with the number of seconds in
+// force, 0 if there is none; PUT takes one as the body; DELETE. It is mounted on loopback listeners only, and no page of another site
 // can make a browser call it.
 func operator(store backoff.Store, source *backoff.Source) http.Handler {
 	mux := http.NewServeMux()
@@ -30,6 +31,11 @@ func operator(store backoff.Store, source *backoff.Source) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	}
+	mux.HandleFunc("GET /backoff", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		fmt.Fprintln(w, int64(source.Current().Interval/time.Second))
+	})
 	mux.HandleFunc("PUT /backoff", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64))
 		if err != nil {

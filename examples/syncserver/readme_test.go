@@ -66,9 +66,17 @@ func TestPage(t *testing.T) {
 	if answers := shell(t, unescape(between(t, p, "<pre>", "</pre>"))); !strings.Contains(answers, "https://app.example") {
 		t.Errorf("the page's lines answer %s", answers)
 	}
+	inForce := func(want string) {
+		t.Helper()
+		if status, header, body := p.do("GET", "/backoff", "", ""); status != 200 || body != want+"\n" || header.Get("Cache-Control") != "no-store" {
+			t.Errorf("GET /backoff: %d %v %q, want %s", status, header, body, want)
+		}
+	}
+	inForce("0")
 	if status, _, _ := p.do("PUT", "/backoff", "", "20"); status != 204 {
 		t.Errorf("PUT /backoff: %d", status)
 	}
+	inForce("20")
 	if _, _, page := p.do("GET", "/", "", ""); !strings.Contains(page, "20s in X-Sync-Poll") {
 		t.Errorf("after setting it, the page does not show the poll interval:\n%s", page)
 	}
@@ -77,9 +85,14 @@ func TestPage(t *testing.T) {
 			t.Errorf("PUT /backoff %q: %d %s", bad, status, body)
 		}
 	}
+	inForce("20")
+	if status, header, _ := p.do("POST", "/backoff", "", "20"); status != 405 || header.Get("Allow") != "DELETE, GET, HEAD, PUT" {
+		t.Errorf("POST /backoff: %d %v", status, header)
+	}
 	if status, header, _ := p.do("DELETE", "/backoff", "", ""); status != 204 {
 		t.Errorf("DELETE /backoff: %d %v", status, header)
 	}
+	inForce("0")
 	if _, _, page := p.do("GET", "/", "", ""); !strings.Contains(page, "none asked for") {
 		t.Error("after deleting it, the page still shows a poll interval")
 	}
