@@ -204,7 +204,9 @@ func members(data []byte, path string) ([]member, error) {
 		at = "the file"
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil {
+	if t, err := d.Token(); err == io.EOF {
+		return nil, fmt.Errorf("%s is empty: must be an object", at)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	} else if t != json.Delim('{') {
 		return nil, fmt.Errorf("%s %s: must be an object", at, excerpt(data))

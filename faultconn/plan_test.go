@@ -114,7 +114,8 @@ func TestPlanRoundTrip(t *testing.T) {
 
 func TestParseIsStrict(t *testing.T) {
 	for in, want := range map[string]string{
-		``:                       "the file: EOF",
+		``:                       "the file is empty: must be an object",
+		" \n":                    "the file is empty: must be an object",
 		`[]`:                     "the file []: must be an object",
 		`{} {}`:                  "the file: something follows the object",
 		`{"seed": -1}`:           "seed -1: must be a uint64",
