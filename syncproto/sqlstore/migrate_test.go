@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,9 @@ func oldFile(t *testing.T, m *syncproto.Memory) (dsn string) {
 			exec("INSERT INTO sync_collections VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
 				user, u.Collection, u.UUID, int64(u.Last), deleted, u.Apps, u.Bytes)
 			exec("INSERT INTO sync_writes VALUES (?, ?, ?, 1, ?)", user, u.Collection, []byte("sent"), int64(u.Last))
-			for _, r := range records(t, m, syncproto.Key{User: user, Collection: u.Collection}, 0) {
+			all := records(t, m, syncproto.Key{User: user, Collection: u.Collection}, 0)
+			slices.SortFunc(all, func(a, b syncproto.Record) int { return strings.Compare(a.Origin, b.Origin) }) // not as they were written
+			for _, r := range all {
 				exec("INSERT INTO sync_records VALUES (?, ?, ?, ?, ?)", user, u.Collection, r.Origin, int64(r.Time), []byte(r.Doc))
 			}
 		}
@@ -83,7 +86,7 @@ func records(t *testing.T, s syncproto.Store, key syncproto.Key, since syncproto
 }
 
 // filled is a store in which some users have written, some over what they had
-// and some to what they have deleted.
+// and some to what they have deleted, and one at times that no clock shows.
 func filled(t *testing.T) *syncproto.Memory {
 	t.Helper()
 	m, rng := new(syncproto.Memory), rand.New(rand.NewPCG(1, 2))
@@ -103,6 +106,13 @@ func filled(t *testing.T) *syncproto.Memory {
 				}
 			}
 		}
+	}
+	ch := syncproto.Change{State: syncproto.State{UUID: "u", Last: 1 << 41}}
+	for i, at := range []syncproto.Time{1 << 41, 1 << 40, lastSecond * 100, lastSecond*100 - 1, 1000, 100, 3} {
+		ch.Records = append(ch.Records, syncproto.Record{Time: at, App: app(fmt.Sprint("app", i), `{}`)})
+	}
+	if err := m.Apply(t.Context(), key("sometime@example.com"), ch); err != nil {
+		t.Fatal(err)
 	}
 	return m
 }
@@ -272,8 +282,9 @@ func TestMigrateFullDisk(t *testing.T) {
 // second one begin before its rows are closed.
 func TestMigrateGuarded(t *testing.T) {
 	m := filled(t)
-	for user := range 250 { // several pages of them
-		if _, err := m.Write(t.Context(), key(fmt.Sprintf("more%d@example.com", user)), syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}); err != nil {
+	for i := range 250 { // several pages that end in the midst of a user and of a place
+		key := syncproto.Key{User: "many@example.com", Collection: fmt.Sprint(i)}
+		if _, err := m.Write(t.Context(), key, syncproto.Write{Apps: []syncproto.App{app("a", `{}`)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -281,13 +292,15 @@ func TestMigrateGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connector, dialect, err := Connector(oldFile(t, m))
+	connector, _, err := Connector(oldFile(t, m))
 	if err != nil {
 		t.Fatal(err)
 	}
 	db := sql.OpenDB(guard.Connector(connector))
 	defer db.Close()
-	s, err := New(t.Context(), db, dialect)
+	crowded := sqliteDialect()
+	crowded.places = 2
+	s, err := newStore(t.Context(), db, crowded)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ func testModel(t *testing.T, bits int) {
 	for user := range 6 {
 		wg.Go(func() {
 			m := &model{t: t, rng: rand.New(rand.NewPCG(7, uint64(user))), user: fmt.Sprintf("user%d@example.com", user), stores: stores}
+			m.first = []syncproto.Time{1 << 38, lastSecond*100 - 5000, 1 << 40}[user%3] // the second goes past what has a number
 			for range 150 {
 				if m.step(); t.Failed() {
 					return
@@ -52,6 +53,7 @@ type model struct {
 	t      *testing.T
 	rng    *rand.Rand
 	user   string
+	first  syncproto.Time
 	stores []*Store
 	memory syncproto.Memory // told of what was done by way of Apply
 }
@@ -69,12 +71,13 @@ func (m *model) step() {
 		m.check(s.Purge(ctx, m.user))
 		m.check(m.memory.Purge(ctx, m.user))
 	case n < 10 || before.Last == 0:
-		ch := syncproto.Change{State: syncproto.State{UUID: before.UUID, Last: max(before.Last, 1<<40) + 9}}
+		ch := syncproto.Change{State: syncproto.State{UUID: before.UUID, Last: max(before.Last, m.first) + 300}}
 		if ch.UUID == "" || m.rng.IntN(4) == 0 {
 			ch.UUID = fmt.Sprint("uuid", m.rng.Uint32())
 		}
+		late := []int{9, 300, 2000}[m.rng.IntN(3)] // the last are from before some that are there
 		for _, a := range w.Apps {
-			ch.Records = append(ch.Records, syncproto.Record{Time: ch.Last - syncproto.Time(m.rng.IntN(9)), App: a})
+			ch.Records = append(ch.Records, syncproto.Record{Time: ch.Last - syncproto.Time(m.rng.IntN(late)), App: a})
 		}
 		if m.rng.IntN(6) == 0 { // came too late
 			ch.Last = before.Last

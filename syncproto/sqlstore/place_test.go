@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -224,6 +226,36 @@ func TestPlaceKeyGone(t *testing.T) {
 	mustExec(t, s, "DELETE FROM sync_place")
 	if _, err := Open(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), "restore") {
 		t.Errorf("Open: %v", err)
+	}
+}
+
+// TestPlaceKeyOfAnother: a store whose migration is undone, and by then another one
+// has made the tables, has that one's key.
+func TestPlaceKeyOfAnother(t *testing.T) {
+	dsn := file(t)
+	inner, _, err := Connector(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first *Store
+	undone := errors.New("undone")
+	db := sql.OpenDB(&failing{Connector: inner, statement: "COMMIT", instead: func(conn driver.ExecerContext) error {
+		if _, err := conn.ExecContext(t.Context(), "ROLLBACK", nil); err != nil {
+			return err
+		}
+		first = open(t, dsn)
+		return undone
+	}})
+	defer db.Close()
+	d := sqliteDialect()
+	d.again = func(err error) bool { return errors.Is(err, undone) }
+	s, err := newStore(t.Context(), db, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, s, key("ann"), "a")
+	if first == nil || origins(t, first, key("ann")) != "a" {
+		t.Error("the other store does not find what this one wrote")
 	}
 }
 

@@ -59,10 +59,12 @@ func TestStatementFails(t *testing.T) {
 	}
 }
 
-// failing fails one statement: a ROLLBACK before it is carried out, any other after.
+// failing fails one statement: a ROLLBACK before it is carried out, any other after,
+// unless something is to be done instead.
 type failing struct {
 	driver.Connector
 	statement string
+	instead   func(driver.ExecerContext) error
 }
 
 func (c *failing) Connect(ctx context.Context) (driver.Conn, error) {
@@ -81,6 +83,9 @@ func (c *failingConn) ExecContext(ctx context.Context, query string, args []driv
 		c.c.statement = ""
 		if query == "ROLLBACK" {
 			return nil, errors.New("too late")
+		}
+		if c.c.instead != nil {
+			return nil, c.c.instead(c.Conn.(driver.ExecerContext))
 		}
 	}
 	res, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
