@@ -95,21 +95,25 @@ func TestIdsOfOlderTimes(t *testing.T) {
 	s, ann := open(t, file(t)), key("ann")
 	for _, ch := range [][]syncproto.Record{
 		{{Time: 300, App: app("c", `{}`)}, {Time: 100, App: app("a", `{}`)}},
-		{{Time: 400, App: app("d", `{}`)}, {Time: 200, App: app("b", `{}`)}},
-		{{Time: 500, App: app("e", `{}`)}},
+		{{Time: 400, App: app("d", `{}`)}, {Time: 200, App: app("b", `{}`)}, {Time: -700, App: app("z", `{}`)}},
+		{{Time: 500, App: app("e", `{}`)}, {Time: 50, App: app("y", `{}`)}},
 	} {
 		if err := s.Apply(t.Context(), ann, syncproto.Change{State: syncproto.State{UUID: "u", Last: ch[0].Time}, Records: ch}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for since, want := range map[syncproto.Time]int{0: 5, 100: 4, 200: 3, 300: 2, 400: 1, 500: 0} {
+	for since, want := range map[syncproto.Time]int{-1000: 7, 0: 6, 100: 4, 200: 3, 300: 2, 400: 1, 500: 0} {
 		if got := records(t, s, ann, since); len(got) != want {
 			t.Errorf("since %v: %+v, want %d", since, got, want)
 		}
 	}
+	var first int64
+	if err := s.db.QueryRow("SELECT MIN(id) FROM sync_rows").Scan(&first); err != nil || first < s.place(ann) {
+		t.Errorf("the first is %d, %v; want it in the place, from %d on", first, err, s.place(ann))
+	}
 	mustWrite(t, s, ann, "c", "f")
-	if got := origins(t, s, ann); got != "a b d e c f" {
-		t.Errorf("%s, want a b d e c f", got)
+	if got := origins(t, s, ann); got != "y a b d e c f" {
+		t.Errorf("%s, want y a b d e c f", got)
 	}
 }
 
