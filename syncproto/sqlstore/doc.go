@@ -57,8 +57,8 @@
 //
 // SQLite needs no ANALYZE or PRAGMA optimize for this, and one is harmless but
 // while sync_rows has at most two rows: as small as it was found to be it is then
-// searched from end to end, however large it grows, until ANALYZE has been run
-// again and the store opened anew.
+// searched from end to end, however large it grows, until the store is opened
+// again, which forgets what was found.
 //
 // A DSN that ends with ?_pragma=mmap_size(N), N in bytes and at most 2 GB, has
 // SQLite read the first N of the file in place, which takes a third of this

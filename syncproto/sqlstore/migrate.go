@@ -75,6 +75,9 @@ func (s *Store) migrate(ctx context.Context) error {
 			if err := s.loadPlaceKey(tx); err != nil {
 				return err
 			}
+			if err := forgetSmall(tx); err != nil {
+				return err
+			}
 		}
 		return tx.exec("UPDATE sync_version SET version = " + strconv.Itoa(len(steps)))
 	})
