@@ -27,8 +27,9 @@ import (
 //
 // A SQLite DSN may end with the parameters of modernc.org/sqlite, such as
 // ?_pragma=synchronous(NORMAL). Unless it says otherwise, connections use the
-// write-ahead log with synchronous(FULL), transactions are immediate, and nothing
-// is written outside of the folder that the file is in (temp_store(MEMORY)). A file
+// write-ahead log with synchronous(FULL) and keep half a megabyte of pages
+// (cache_size(-512)), transactions are immediate, and nothing is written outside of
+// the folder that the file is in (temp_store(MEMORY)). A file
 // that is missing is made so that its owner alone can read it. There
 // is no :memory: database here, since each connection would have its own:
 // [syncproto.Memory] is the store for that.
@@ -89,6 +90,10 @@ func sqliteName(rest string) (string, error) {
 	// What undoes a statement that changes many pages is otherwise in a file in
 	// /var/tmp or /tmp, and writes fail where neither can be written to.
 	pragma("temp_store", "MEMORY")
+	// What is not here is copied from the system's cache, into memory that the
+	// processor has at hand as long as it is little: with 2 MB, as SQLite has it by
+	// default, polls and pushes of many users take longer, and those of few no less.
+	pragma("cache_size", "-512")
 	// A log that a long read let grow is cut when it is next used up.
 	pragma("journal_size_limit", "67108864")
 	if !params.Has("_txlock") {
@@ -172,7 +177,7 @@ func (c sqliteConnector) split() (path string, params url.Values, err error) {
 func (c sqliteConnector) Driver() driver.Driver { return new(sqlite.Driver) }
 
 // limit sets what Open's databases may keep open. With SQLite a connection is a
-// file, a cache of two megabytes and prepared statements: keeping them is cheap,
+// file, a cache of half a megabyte and prepared statements: keeping them is cheap,
 // making them is not.
 // A database server has a limit for all its clients, a hundred or so by default.
 func limit(db *sql.DB, d Dialect) {

@@ -72,23 +72,20 @@ func TestMySQLNative(t *testing.T) {
 
 func TestConnectorPragmas(t *testing.T) {
 	for _, c := range []struct {
-		params string
-		want   string // synchronous: 0 OFF, 1 NORMAL, 2 FULL
+		params            string
+		synchronous, size string // synchronous: 0 OFF, 1 NORMAL, 2 FULL
 	}{
-		{"", "2"},
-		{"?_pragma=synchronous(NORMAL)", "1"},
-		{"?_pragma=Synchronous=OFF", "0"},
+		{"", "2", "-512"},
+		{"?_pragma=synchronous(NORMAL)", "1", "-512"},
+		{"?_pragma=Synchronous=OFF", "0", "-512"},
+		{"?_pragma=cache_size(100)", "2", "100"},
 	} {
 		s := open(t, file(t)+c.params)
-		var synchronous, mode string
-		if err := s.db.QueryRow("PRAGMA synchronous").Scan(&synchronous); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.db.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil {
-			t.Fatal(err)
-		}
-		if synchronous != c.want || mode != "wal" {
-			t.Errorf("%q: synchronous %s, journal_mode %s; want %s, wal", c.params, synchronous, mode, c.want)
+		for pragma, want := range map[string]string{"synchronous": c.synchronous, "journal_mode": "wal", "cache_size": c.size} {
+			var got string
+			if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%q: %s is %s, %v; want %s", c.params, pragma, got, err, want)
+			}
 		}
 	}
 }
