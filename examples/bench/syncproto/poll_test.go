@@ -14,6 +14,7 @@ import (
 // writes the same bytes and headers and does nothing else, and beside a list of
 // PocketBase that asks for what is newer, and finds nothing.
 func BenchmarkIdlePoll(b *testing.B) {
+	makeRoom(b)
 	poll := func(store syncproto.Store) (subject, http.Header, []byte) {
 		h, srv := serve(b, store)
 		until := write(b, store, user(0), 10)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/brownout-go/brownout/syncproto"
 	"github.com/brownout-go/brownout/syncproto/sqlstore"
 )
 
@@ -21,8 +22,9 @@ const batch = 64
 // itself and behind a bare handler: one client, and sixteen, between which
 // nothing is shared but the server.
 func BenchmarkPush(b *testing.B) {
+	makeRoom(b)
 	b.Run("flushed", func(b *testing.B) {
-		takeTurns(b, batch, subject{"raw", raw(b, full)}, subject{"handled", handled(b, full)}, subject{"alone", pushes(b, full, 1)}, subject{"at-once", pushes(b, full, 16)})
+		takeTurns(b, batch, subject{"raw", raw(b, full)}, subject{"stored", stored(b, full)}, subject{"handled", handled(b, full)}, subject{"alone", pushes(b, full, 1)}, subject{"at-once", pushes(b, full, 16)})
 	})
 	// As PocketBase has its database: no flush at a commit.
 	b.Run("unflushed", func(b *testing.B) {
@@ -69,6 +71,21 @@ func raw(b *testing.B, params string) func(int) error {
 	return func(turn int) error {
 		for i := range batch {
 			if err := write(b.Context(), user((turn*batch+i)%users), origin(turn%10), turn, doc); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// stored writes apps to the store, with no server around it.
+func stored(b *testing.B, params string) func(int) error {
+	store, _ := openSQLite(b, params)
+	return func(turn int) error {
+		for i := range batch {
+			key := syncproto.Key{User: user((turn*batch + i) % users), Collection: "apps"}
+			app := syncproto.App{Origin: origin(turn % 10), Doc: []byte(document(turn % 10))}
+			if _, err := store.Write(b.Context(), key, syncproto.Write{Apps: []syncproto.App{app}}); err != nil {
 				return err
 			}
 		}

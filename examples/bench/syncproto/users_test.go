@@ -39,10 +39,7 @@ import (
 // as a server has it.
 func BenchmarkUsers(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
-		// All databases of a process share the room that their connections have for
-		// pages, and those with much to read would take it from the others. One that
-		// reads nothing gives enough for all.
-		opened(b, "sqlite:"+filepath.Join(b.TempDir(), "room.db")+"?_pragma=cache_size(-1000000)")
+		makeRoom(b)
 		usersOf(b, sizes(1_000_000), func(b *testing.B, n int) (store, flushed syncproto.Store) {
 			file := "sqlite:" + filepath.Join(b.TempDir(), "users.db")
 			fill, err := sqlstore.Open(b.Context(), file+"?_pragma=synchronous(OFF)&_pragma=cache_size(-500000)")
