@@ -87,6 +87,7 @@ func (c *Conn) close(abort bool) bool {
 		h.ripen()
 	}
 	h.readClosed = true
+	h.offer = nil // a Read that has not woken up yet takes no more
 	gone := h.readReset
 	abort = abort || h.ready > 0
 	h.discard()

@@ -101,6 +101,28 @@ func TestBacklog(t *testing.T) {
 	})
 }
 
+// TestReadGetsNothingAfterClose: what is written once the reader is closed does
+// not reach a Read that has yet to wake up and see it.
+func TestReadGetsNothingAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 {
+			a, b := memnet.Pipe()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if n, err := a.Read(make([]byte, 9)); n != 0 || !errors.Is(err, net.ErrClosed) {
+					t.Errorf("Read: %d, %v; want net.ErrClosed", n, err)
+				}
+			}()
+			synctest.Wait()
+			a.Close()
+			b.Write([]byte("too late"))
+			<-done
+			b.Close()
+		}
+	})
+}
+
 func TestListenerCloseResetsTheQueue(t *testing.T) {
 	var n memnet.Network
 	defer n.Close()
