@@ -15,7 +15,7 @@ type collection struct {
 	bytes int64 // of their documents
 	ids   int   // IDs of writes so far
 	// placed says that it has a place, and what follows means something: where the
-	// place begins, the id of the row, and the last one in the place.
+	// place begins, the id of the row, and that of the last record in the place.
 	placed          bool
 	place, id, last int64
 	// old is the length of the record that a write of one app replaces.
@@ -80,18 +80,18 @@ func (s *Store) save(tx *tx, c *collection) error {
 	if err != nil {
 		return err
 	}
+	query := s.queries.create
+	if c.found {
+		query = s.queries.update
+	}
 	args := []any{c.UUID, int64(c.Last), deleted, c.apps, c.bytes, c.ids}
 	if c.placed {
 		args = append(args, c.id)
 	}
-	if c.found && c.placed {
-		return tx.exec(s.queries.update, args...)
+	if !c.placed || !c.found {
+		args = append(args, c.key.User, c.key.Collection)
 	}
-	args = append(args, c.key.User, c.key.Collection)
-	if c.found {
-		return tx.exec(s.queries.update, args...)
-	}
-	return tx.exec(s.queries.create, args...)
+	return tx.exec(query, args...)
 }
 
 // count makes the counts of the collection what they will be with the apps.

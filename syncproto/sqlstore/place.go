@@ -51,25 +51,6 @@ func (s *Store) loadPlaceKey(tx *tx) error {
 	return err
 }
 
-// forgetSmall throws away what an ANALYZE, or PRAGMA optimize, found out about a
-// nearly empty file. SQLite takes it for true however large the file has grown, and
-// prefers to read all of a table of two rows to a range of its ids.
-func forgetSmall(tx *tx) error {
-	var one int
-	found, err := tx.get([]any{&one}, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'")
-	if err != nil || !found {
-		return err
-	}
-	found, err = tx.get([]any{&one}, "SELECT 1 WHERE (SELECT MAX(CAST(stat AS INTEGER)) FROM sqlite_stat1 WHERE tbl = 'sync_rows') < 100")
-	if err != nil || !found {
-		return err
-	}
-	if err := tx.exec("DELETE FROM sqlite_stat1 WHERE tbl = 'sync_rows'"); err != nil {
-		return err
-	}
-	return tx.exec("ANALYZE sqlite_schema") // for this connection: it reads what is left
-}
-
 // second is the first number in a place for a record of this time.
 func second(t syncproto.Time) int64 {
 	return max(min(int64(t)/100, lastSecond), 0)
@@ -96,6 +77,7 @@ func (q *queries) byPlace(d *dialect) {
 	q.openOne = "SELECT uuid, written, doc, apps, bytes, ids, id, (SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id <= ?5)," +
 		" (SELECT LENGTH(r.doc) FROM sync_rows r INDEXED BY sync_rows_by_origin WHERE r.collection = c.id AND r.origin = ?6)" +
 		" FROM sync_rows c NOT INDEXED" + at + " LIMIT 1"
+	q.last = "SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id <= ?"
 	q.free = "SELECT COALESCE(MAX(id) + 1, ?1), (SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id < ?1)" + rows + " WHERE id BETWEEN ?1 AND ?2"
 	q.create = "INSERT INTO sync_rows (uuid, written, doc, apps, bytes, ids, id, collection, account, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)"
 	q.update = "UPDATE sync_rows SET uuid = ?, written = ?, doc = ?, apps = ?, bytes = ?, ids = ? WHERE id = ?"
@@ -117,7 +99,6 @@ func (q *queries) byPlace(d *dialect) {
 
 	// All records of a place in the order of their times, as near to their seconds
 	// as can be, by way of ids that nobody has.
-	q.last = "SELECT COALESCE(MAX(id), -1)" + rows + " WHERE id <= ?"
 	q.lift = "UPDATE sync_rows SET id = -1 - id WHERE id BETWEEN ? AND ?"
 	q.lower = fmt.Sprintf("UPDATE sync_rows SET id = ? + n.n"+
 		" FROM (SELECT old, i + MAX(second - i) OVER (ORDER BY i) AS n"+
@@ -142,7 +123,7 @@ func (s *Store) settle(tx *tx, c *collection) error {
 	}
 	_, err := tx.get([]any{&c.id, &c.last}, s.queries.free, c.place+firstCollection, c.place+lastCollection)
 	if err == nil && c.id > c.place+lastCollection {
-		err = errors.New("the place of this collection is taken by 65,536 others")
+		err = errors.New("the place of this collection is taken by 65,536 others: give it another name")
 	}
 	return err
 }

@@ -19,12 +19,13 @@ const batch = 64
 
 // BenchmarkPush is a POST of one app over loopback, beside the least that a
 // transaction of one row costs with the same driver and the same durability, by
-// itself and behind a bare handler: one client, and sixteen, between which
+// itself and behind a bare handler: one client, four, and sixteen, between which
 // nothing is shared but the server.
 func BenchmarkPush(b *testing.B) {
 	makeRoom(b)
 	b.Run("flushed", func(b *testing.B) {
-		takeTurns(b, batch, subject{"raw", raw(b, full)}, subject{"stored", stored(b, full)}, subject{"handled", handled(b, full)}, subject{"alone", pushes(b, full, 1)}, subject{"at-once", pushes(b, full, 16)})
+		takeTurns(b, batch, subject{"raw", raw(b, full)}, subject{"stored", stored(b, full)}, subject{"handled", handled(b, full)}, subject{"alone", pushes(b, full, 1)},
+			subject{"four", pushes(b, full, 4)}, subject{"at-once", pushes(b, full, 16)})
 	})
 	// As PocketBase has its database: no flush at a commit.
 	b.Run("unflushed", func(b *testing.B) {
