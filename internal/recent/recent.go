@@ -28,8 +28,10 @@ func (m *Map[K, V]) Get(k K, size int) (V, bool) {
 
 // Set adds or replaces an entry.
 func (m *Map[K, V]) Set(k K, v V, size int) {
-	if _, ok := m.now[k]; !ok && len(m.now) >= max(1, size/2) {
-		m.old, m.now = m.now, nil
+	if len(m.now) >= max(1, size/2) {
+		if _, ok := m.now[k]; !ok {
+			m.old, m.now = m.now, nil
+		}
 	}
 	if m.now == nil {
 		m.now = make(map[K]V)
